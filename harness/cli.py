@@ -1,0 +1,93 @@
+"""The `harness` command: one Typer app made of the verbs in `harness/verbs/`, one file a verb.
+
+A verb's module imports its heavy parts inside its function, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+
+import harness
+
+app = typer.Typer(
+    name="harness",
+    help="Accuracy under parallel decoding for diffusion language models: run, sweep, report.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+# the order of `harness --help`; a file in harness/verbs that is not named here comes after these
+ORDER = (
+    "run",
+    "sweep",
+    "report",
+    "table",
+    "audit",
+    "ls",
+    "show",
+    "compare",
+    "score",
+    "decode",
+    "bench",
+    "pretrain",
+    "trajectories",
+    "train",
+    "regenerate",
+    "doctor",
+    "validate",
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"harness {harness.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+) -> None:
+    """Accuracy under parallel decoding for diffusion language models: run, sweep, report."""
+
+
+def _register() -> None:
+    found = {file.stem for file in (Path(__file__).parent / "verbs").glob("*.py") if file.stem[0] != "_"}
+    for name in sorted(found, key=lambda verb: (ORDER.index(verb) if verb in ORDER else len(ORDER), verb)):
+        module = importlib.import_module(f"harness.verbs.{name}")
+        target: Any = getattr(module, "app", None) or getattr(module, name)
+        if isinstance(target, typer.Typer):
+            app.add_typer(target, name=name)
+        else:
+            app.command(name, epilog=getattr(module, "EXAMPLE", None), no_args_is_help=False)(target)
+
+
+_register()
+
+
+def main() -> None:
+    """Run the command line; errors that carry an `exit_code` become one sentence on stderr."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        app()
+    except Exception as error:
+        code = getattr(error, "exit_code", None)
+        if not isinstance(code, int):
+            raise
+        print(f"harness: {error}", file=sys.stderr)
+        sys.exit(code)
+    except KeyboardInterrupt:
+        print("harness: interrupted; finished samples are kept.", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

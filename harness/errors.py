@@ -1,0 +1,26 @@
+"""Errors with a sentence for the user and an exit code; `harness.cli` prints the sentence, never a traceback."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something failed that the user can mend (exit code 1)."""
+
+    exit_code = 1
+
+
+class UsageError(UserError):
+    """The command line asked for something that does not exist or is out of range (exit code 2)."""
+
+    exit_code = 2
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """An error that names the closest known name and then all of them."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return UsageError(f"Unknown {kind} {name!r}.{hint} Known: {', '.join(names)}.")

@@ -1,0 +1,51 @@
+"""Finds the methods: `methods/NAME.py` with a `METHOD`, and other packages' entry points `dllm_harness.methods`."""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from methods.errors import MethodsError, unknown
+from methods.method import Method
+
+GROUP = "dllm_harness.methods"
+_NOT_METHODS = {"__init__", "errors", "method", "registry", "common"}
+
+
+@cache
+def all_methods() -> dict[str, Method]:
+    """Every known method by name, this package's first.
+
+    Raises MethodsError if another package's entry point does not load or takes a name already used.
+    """
+    found: dict[str, Method] = {}
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        if file.stem not in _NOT_METHODS:
+            method = importlib.import_module(f"methods.{file.stem}").METHOD
+            found[method.name] = method
+    for point in entry_points(group=GROUP):
+        try:
+            method = point.load()
+        except Exception as error:
+            raise MethodsError(f"The method {point.name!r} of {point.value} does not load: {error}") from error
+        if not isinstance(method, Method):
+            raise MethodsError(f"The entry point {point.name!r} ({point.value}) is not a methods.method.Method.")
+        if method.name in found:
+            raise MethodsError(f"{point.value} registers the method {method.name!r}, which already exists.")
+        found[method.name] = method
+    return found
+
+
+def names() -> list[str]:
+    """The names of all methods, sorted."""
+    return sorted(all_methods())
+
+
+def get(name: str) -> Method:
+    """The method called `name`. Raises MethodsUsageError naming the closest known one."""
+    methods = all_methods()
+    if name not in methods:
+        raise unknown("method", name, methods)
+    return methods[name]

@@ -1,0 +1,1 @@
+"""Numbers: `published/` (transcribed, with provenance), `mini/` (regenerated, committed), `runs/` (yours)."""

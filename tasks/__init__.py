@@ -1,0 +1,1 @@
+"""What methods are measured on: tasks, protocols, data, scoring and the sandbox."""
