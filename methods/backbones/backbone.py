@@ -1,0 +1,128 @@
+"""One forward interface over transformers' Llama, Qwen2 and Qwen3, causal or bidirectional.
+
+The engine asks for a window of tokens at absolute positions; the store holds what earlier windows left.
+Logits are never shifted here: the caller reads row `i - shift` for token `i`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from methods.backbones.shape import Shape
+from methods.backbones.special import Special
+from methods.backbones.store import KVStore
+from methods.errors import MethodsError
+
+
+class Backbone:
+    """A transformer, its special ids and its tokenizer.
+
+    arch: llada | dream | a2d (bidirectional, no shift) | ar. shift: 0 when row i scores token i, else 1.
+    model: transformers' `...ForCausalLM`, weights frozen (`model.requires_grad_(True)` to train).
+    tokenizer: None when the checkpoint holds none. fingerprint: hash of the weights' content and the config.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        model: Any,
+        special: Special,
+        *,
+        tokenizer: Any = None,
+        fingerprint: str = "",
+        folder: Path | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        self.shape, self.model, self.special = shape, model, special
+        self.tokenizer, self.fingerprint, self.folder, self.notes = tokenizer, fingerprint, folder, notes
+        self.arch, self.shift, self.causal = shape.arch, shape.shift, shape.causal
+        self.vocab_size, self.max_positions = shape.vocab, shape.positions
+        base = model.get_base_model() if hasattr(model, "get_base_model") else model
+        self._head, self._trunk = base.lm_head, base.model
+        self._embed, self._layers = self._trunk.embed_tokens, list(self._trunk.layers)
+        self._rotary, self._norm = self._trunk.rotary_emb, self._trunk.norm
+        self._eager = model.config._attn_implementation == "eager"
+
+    @property
+    def device(self) -> torch.device:
+        """Where the embedding is, and so where ids go."""
+        return self._embed.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The compute dtype (of the final norm: quantised weights have none of their own)."""
+        return self._norm.weight.dtype
+
+    def new_store(self, rows: int, slots: int) -> KVStore:
+        """An empty store for `rows` sequences of `slots` slots."""
+        size = (rows, self.shape.kv_heads, slots, self.shape.head_dim)
+        return KVStore(self.shape.layers, size, self.dtype, self.device)
+
+    def hidden(
+        self,
+        ids: Tensor,
+        positions: Tensor,
+        *,
+        store: KVStore | None = None,
+        slots: Tensor | slice | None = None,
+        readable: Tensor | None = None,
+    ) -> Tensor:
+        """One forward on a window; the final-norm hidden states `[B, W, D]`.
+
+        ids, positions: `[B, W]`; positions are absolute and drive RoPE. readable: bool, what the window may
+        attend to, None for everything. Without a store that is the window itself, `[B, W]` or `[B, W, W]`.
+        With one, the window's keys and values are first written at `slots` (`[B, W]`, or a slice shared by
+        all rows; default `positions`), then the store's slots are read: `[B, S]` or `[B, W, S]`. A causal
+        backbone never reads a slot behind the query's own. Every query needs something readable.
+        """
+        mask = None if readable is None or bool(readable.all()) else readable
+        if store is not None:
+            store.aim(positions if slots is None else slots)
+        if self.causal and (store is not None or mask is not None):
+            mask = self._causal(mask, positions, store, slots)
+        state = self._embed(ids)
+        rope = self._rotary(state, positions)
+        attention = None if mask is None else self._four(mask, state.dtype)
+        causal = self.causal and mask is None
+        for layer in self._layers:
+            state = layer(
+                state,
+                attention_mask=attention,
+                position_ids=positions,
+                past_key_values=store,
+                position_embeddings=rope,
+                is_causal=causal,
+            )
+        return self._norm(state)
+
+    def head(self, hidden: Tensor) -> Tensor:
+        """Logits `[..., vocab_size]` in the model's dtype, not shifted."""
+        return self._head(hidden)
+
+    def _causal(
+        self, mask: Tensor | None, positions: Tensor, store: KVStore | None, slots: Tensor | slice | None
+    ) -> Tensor:
+        """`mask` with everything behind each query hidden, `[B, W, S]`."""
+        if store is None:
+            mine = torch.arange(positions.shape[1], device=positions.device)[None]
+            keys = mine
+        else:
+            keys = torch.arange(store.slots, device=positions.device)[None]
+            mine = positions if slots is None else keys[:, slots] if isinstance(slots, slice) else slots
+        behind = keys[:, None, :] <= mine[:, :, None]
+        if mask is None:
+            return behind
+        return behind & (mask if mask.dim() == 3 else mask[:, None, :])
+
+    def _four(self, mask: Tensor, dtype: torch.dtype) -> Tensor:
+        """The 4-D mask of the attention backend: bool for SDPA, additive for eager."""
+        if mask.dim() not in (2, 3):
+            raise MethodsError(f"readable must have 2 or 3 dimensions, not {mask.dim()}.")
+        four = mask[:, None, None, :] if mask.dim() == 2 else mask[:, None]
+        if not self._eager:
+            return four
+        return torch.zeros(four.shape, dtype=dtype, device=four.device).masked_fill_(~four, torch.finfo(dtype).min)

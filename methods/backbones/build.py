@@ -1,0 +1,100 @@
+"""From a shape to transformers' module: Llama, Qwen2 or Qwen3, made bidirectional where the architecture is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from methods.backbones.shape import Shape
+from methods.errors import MethodsError
+
+ATTENTION = ("sdpa", "eager")
+
+
+def library_config(shape: Shape, attention: str = "sdpa") -> Any:
+    """transformers' config of this shape; `is_causal` false (read on every forward) unless the model is causal."""
+    from transformers import LlamaConfig, Qwen2Config, Qwen3Config
+
+    keys: dict[str, Any] = {
+        "vocab_size": shape.vocab,
+        "hidden_size": shape.hidden,
+        "intermediate_size": shape.mlp,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.kv_heads,
+        "max_position_embeddings": shape.positions,
+        "rms_norm_eps": shape.eps,
+        "tie_word_embeddings": shape.tied,
+        "rope_parameters": {"rope_type": "default", **(shape.rope or {}), "rope_theta": shape.theta},
+        "bos_token_id": None,
+        "eos_token_id": None,
+        "pad_token_id": None,
+    }
+    if shape.family == "llama":
+        config = LlamaConfig(**keys, head_dim=shape.head_dim, attention_bias=shape.out_bias)
+    elif shape.family == "qwen2":
+        config = Qwen2Config(**keys)
+    else:
+        config = Qwen3Config(**keys, head_dim=shape.head_dim, attention_bias=shape.out_bias)
+    config.is_causal = shape.causal
+    config.use_cache = False
+    config._attn_implementation = attention
+    return config
+
+
+def build_model(shape: Shape, attention: str = "sdpa") -> Any:
+    """The module with random weights on the current default device (use `torch.device("meta")` for none)."""
+    from transformers import LlamaForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM
+
+    kinds = {"llama": LlamaForCausalLM, "qwen2": Qwen2ForCausalLM, "qwen3": Qwen3ForCausalLM}
+    return set_direction(kinds[shape.family](library_config(shape, attention)), shape)
+
+
+def set_direction(model: Any, shape: Shape) -> Any:
+    """Write the attention's direction where either of transformers' two readers looks: the config and the layers."""
+    model.config.is_causal = shape.causal
+    for module in model.modules():
+        if hasattr(module, "is_causal"):
+            module.is_causal = shape.causal
+    return model
+
+
+def refresh_buffers(model: nn.Module, device: torch.device | str) -> None:
+    """Make the rotary tables again: they are in no checkpoint, and a module built on `meta` has none."""
+    rotary = model.model.rotary_emb
+    with torch.device(device):
+        model.model.rotary_emb = type(rotary)(model.config)
+
+
+@torch.no_grad()
+def leak(model: nn.Module, vocab: int) -> float:
+    """How much the LAST token moves the EARLIER hidden states, relative to their size (0 for causal attention)."""
+    trunk = model.model
+    device = trunk.embed_tokens.weight.device
+    ids = torch.arange(2, 10, device=device)[None] % vocab
+    other = ids.clone()
+    other[0, -1] = 1 % vocab
+    before, after = (trunk(input_ids=x, use_cache=False).last_hidden_state.float() for x in (ids, other))
+    scale = before.abs().max().clamp_min(1e-12)
+    return float((before - after)[:, :-1].abs().max() / scale)
+
+
+def check_direction(model: Any, shape: Shape, where: str) -> float:
+    """The leak test: bidirectional attention must leak, causal must not. Returns the leak.
+
+    Raises MethodsError: a wrong direction gives plausible and worthless numbers.
+    """
+    was = model.training
+    value = leak(model.eval(), shape.vocab)
+    model.train(was)
+    if not value == value:
+        raise MethodsError(f"{where}: the weights give NaN on a test forward; the file is damaged or the dtype too small.")
+    if (value > 1e-6) == shape.causal:
+        kind = "causal" if shape.causal else "bidirectional"
+        raise MethodsError(
+            f"{where}: attention is not {kind} (a changed last token moved earlier states by {value:.1e}); "
+            "this transformers version does not honour config.is_causal, install the version in constraints.txt."
+        )
+    return value

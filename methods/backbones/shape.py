@@ -1,0 +1,154 @@
+"""The shape of a transformer as its `config.json` tells it: which architecture, how many of everything.
+
+No torch here: `harness doctor` estimates memory from this before anything is downloaded.
+Config keys follow the published files: GSAI-ML/LLaDA-8B-Instruct (`d_model`, `n_layers`, ...),
+Dream-org/Dream-v0-Instruct-7B (Qwen2's keys), dllm-hub's a2d models and transformers' Qwen2, Qwen3 and Llama.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from methods.errors import MethodsError
+
+# model_type in config.json -> (architecture of the house, transformers family)
+ARCHITECTURES: dict[str, tuple[str, str]] = {
+    "llada": ("llada", "llama"),
+    "dream": ("dream", "qwen2"),
+    "a2d-qwen2": ("a2d", "qwen2"),
+    "a2d-qwen3": ("a2d", "qwen3"),
+    "a2d-llama": ("a2d", "llama"),
+    "qwen2": ("ar", "qwen2"),
+    "qwen3": ("ar", "qwen3"),
+    "llama": ("ar", "llama"),
+}
+SHIFT = {"llada": 0, "a2d": 0, "dream": 1, "ar": 1}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of one transformer. `arch` is llada, dream, a2d or ar; `family` is llama, qwen2 or qwen3.
+
+    vocab: rows of the embedding and of the head. tied: the head is the embedding.
+    qkv_bias: biases on q, k, v. out_bias: a bias on the attention output too.
+    hub: the config as it was read, so that saving writes it back.
+    """
+
+    arch: str
+    family: str
+    vocab: int
+    hidden: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    mlp: int
+    positions: int
+    eps: float
+    theta: float
+    tied: bool
+    qkv_bias: bool
+    out_bias: bool
+    rope: Mapping[str, Any] | None
+    hub: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def shift(self) -> int:
+        """0 when row i of the logits scores token i, 1 when row i - 1 does."""
+        return SHIFT[self.arch]
+
+    @property
+    def causal(self) -> bool:
+        """True for autoregressive backbones."""
+        return self.arch == "ar"
+
+
+def read_shape(config: Mapping[str, Any], where: str = "config.json") -> Shape:
+    """The shape that a hub config describes. Raises MethodsError naming `where` and the key that does not fit."""
+    kind = str(config.get("model_type", "")).lower().removeprefix("tiny-")
+    if kind not in ARCHITECTURES:
+        found = config.get("model_type") or config.get("architectures") or "nothing"
+        raise MethodsError(
+            f"{where}: model_type {found!r} is not one this harness can load; it knows {', '.join(ARCHITECTURES)}."
+        )
+    arch, family = ARCHITECTURES[kind]
+    try:
+        return _llada(config, where) if arch == "llada" else _qwen_like(config, arch, family)
+    except KeyError as missing:
+        raise MethodsError(f"{where}: the key {missing} is missing; the checkpoint is incomplete or not a {kind}.") from None
+
+
+# what LLaDA's modelling code can vary and the published checkpoints do not; anything else is refused, never guessed
+_LLADA_FIXED: dict[str, tuple[Any, ...]] = {
+    "activation_type": ("silu",),
+    "alibi": (False,),
+    "attention_layer_norm": (False,),
+    "bias_for_layer_norm": (False, None),
+    "block_group_size": (1,),
+    "block_type": ("llama",),
+    "clip_qkv": (None,),
+    "include_bias": (False,),
+    "input_emb_norm": (False,),
+    "layer_norm_type": ("rms",),
+    "rope": (True,),
+    "scale_logits": (False,),
+}
+
+
+def _llada(config: Mapping[str, Any], where: str) -> Shape:
+    for key, allowed in _LLADA_FIXED.items():
+        if config.get(key, allowed[0]) not in allowed:
+            raise MethodsError(f"{where}: {key}={config[key]!r} is not supported (only {allowed[0]!r}).")
+    if config.get("include_qkv_bias"):
+        raise MethodsError(f"{where}: include_qkv_bias=true is not supported; published LLaDA checkpoints have no biases.")
+    hidden, heads = int(config["d_model"]), int(config["n_heads"])
+    kv_heads = config.get("n_kv_heads") or (1 if config.get("multi_query_attention") else heads)
+    mlp = config.get("mlp_hidden_size") or int(config["mlp_ratio"]) * hidden
+    return Shape(
+        arch="llada",
+        family="llama",
+        vocab=int(config.get("embedding_size") or config["vocab_size"]),
+        hidden=hidden,
+        layers=int(config["n_layers"]),
+        heads=heads,
+        kv_heads=int(kv_heads),
+        head_dim=hidden // heads,
+        mlp=int(mlp),
+        positions=int(config["max_sequence_length"]),
+        eps=float(config.get("rms_norm_eps", 1e-5)),
+        theta=float(config.get("rope_theta", 10000.0)),
+        tied=bool(config.get("weight_tying", False)),
+        qkv_bias=False,
+        out_bias=False,
+        rope=None,
+        hub=dict(config),
+    )
+
+
+def _qwen_like(config: Mapping[str, Any], arch: str, family: str) -> Shape:
+    hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
+    rope = dict(config.get("rope_parameters") or config.get("rope_scaling") or {})
+    theta = float(rope.pop("rope_theta", None) or config.get("rope_theta", 10000.0))
+    kind = rope.get("rope_type", rope.get("type", "default"))
+    bias = bool(config.get("attention_bias", False))
+    return Shape(
+        arch=arch,
+        family=family,
+        vocab=int(config["vocab_size"]),
+        hidden=hidden,
+        layers=int(config["num_hidden_layers"]),
+        heads=heads,
+        kv_heads=int(config.get("num_key_value_heads") or heads),
+        head_dim=int(config.get("head_dim") or hidden // heads),
+        mlp=int(config["intermediate_size"]),
+        positions=int(config["max_position_embeddings"]),
+        eps=float(config.get("rms_norm_eps", 1e-6)),
+        theta=theta,
+        tied=bool(config.get("tie_word_embeddings", False)),
+        qkv_bias=family == "qwen2" or bias,
+        out_bias=family != "qwen2" and bias,
+        rope=None if kind == "default" else rope,
+        hub=dict(config),
+    )
