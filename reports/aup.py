@@ -1,0 +1,104 @@
+"""AUP, the accuracy under parallelism of a method's points: one pure function and its parts.
+
+Points are pairs (TPF, accuracy): TPF in tokens per forward, accuracy in percent (0 to 100). Sorted by TPF,
+rho_1 <= rho_2 <= ..., and without the points below y_1 - drop,
+
+    AUP = rho_1 * y_1 + sum_{i>1} (rho_i - rho_{i-1}) * (y_i W(y_i) + y_{i-1} W(y_{i-1})) / 2
+    W(y) = min(exp(-alpha * (1 - y / y_max)), 1)
+
+so AUP is in percent * tokens per forward. It is a property of a method *inside a cohort and a sweep*: y_max is the
+best accuracy of the compared methods, and more points on a curve mean more area. Print both beside every AUP.
+
+Source: d3LLM (arXiv 2601.07568); hao-ai-lab/d3LLM e5bfcac, AUP_leaderboard/aup_utils.py, which `strict` follows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+Pair = tuple[float, float]
+
+ALPHA = 3.0
+DROP = 5.0
+
+
+def weight(accuracy: float, y_max: float, alpha: float = ALPHA) -> float:
+    """W(y): 1 at the cohort's best accuracy (in percent) and exponentially less below it; no unit.
+
+    >>> weight(80.0, 80.0), round(weight(72.0, 80.0), 4)
+    (1.0, 0.7408)
+    """
+    return min(math.exp(-alpha * (1.0 - accuracy / y_max)), 1.0)
+
+
+def check(points: Iterable[Sequence[float]], y_max: float, alpha: float = ALPHA, drop: float = DROP) -> list[Pair]:
+    """`points` as sorted pairs (equal TPF: by accuracy, so the order given does not matter).
+
+    Raises ValueError for no points, a TPF that is not a positive number, an accuracy that is not 0 to 100,
+    a y_max that is not positive, a negative alpha or drop.
+    """
+    pairs = [(float(tpf), float(accuracy)) for tpf, accuracy in points]
+    if not pairs:
+        raise ValueError("AUP needs at least one point (TPF, accuracy).")
+    for tpf, accuracy in pairs:
+        if not (math.isfinite(tpf) and tpf > 0):
+            raise ValueError(f"TPF {tpf} is not a positive number of tokens per forward.")
+        if not 0 <= accuracy <= 100:
+            raise ValueError(f"Accuracy {accuracy} is not a percentage from 0 to 100.")
+    if not (math.isfinite(y_max) and y_max > 0):
+        raise ValueError(f"y_max {y_max} is not a positive accuracy in percent.")
+    if not (alpha >= 0 and drop >= 0):
+        raise ValueError(f"alpha ({alpha}) and drop ({drop}) must not be negative.")
+    return sorted(pairs)
+
+
+def kept(points: Iterable[Sequence[float]], drop: float = DROP) -> list[Pair]:
+    """The points that count: sorted by TPF, without those below the first one's accuracy minus `drop` (percentage points).
+
+    >>> kept([(9.0, 60.0), (1.0, 74.0), (4.0, 70.0)])
+    [(1.0, 74.0), (4.0, 70.0)]
+    """
+    pairs = check(points, y_max=1.0, drop=drop)
+    floor = pairs[0][1] - drop
+    return [pair for pair in pairs if pair[1] >= floor]
+
+
+def aup(
+    points: Iterable[Sequence[float]], y_max: float, alpha: float = ALPHA, drop: float = DROP, strict: bool = False
+) -> float:
+    """Accuracy under parallelism of one curve, in percent * tokens per forward.
+
+    points: pairs (TPF in tokens per forward, accuracy in percent), any order, at least one.
+    y_max: the best accuracy of the cohort on this task, in percent. alpha: how hard lost accuracy is punished.
+    drop: points this many percentage points below the slowest one are left out.
+    strict: raise where the reference raises (the fastest point is below the floor) instead of leaving it out.
+
+    Worked example: (1, 80) and (3, 76) in a cohort whose best is 80. W(80) = 1, W(76) = exp(-0.15) = 0.8607;
+    1 * 80 + (3 - 1) * (80 * 1 + 76 * 0.8607) / 2 = 80 + 145.41.
+
+    >>> round(aup([(1, 80), (3, 76)], y_max=80), 2)
+    225.41
+    >>> aup([(1, 46.19)], y_max=80)  # one point at one token per forward: the accuracy itself
+    46.19
+    >>> round(aup([(1.0, 74.02), (9.11, 73.09)], y_max=74.98), 2)  # d3LLM on LLaDA GSM8K, its own cohort
+    637.65
+    >>> round(aup([(1.0, 74.02), (9.11, 73.09)], y_max=80.21), 2)  # the same points in TAD's cohort
+    539.23
+
+    Raises ValueError for points or options that mean nothing (see `check`), and when strict for a fastest point below
+    the floor.
+    """
+    pairs = check(points, y_max, alpha, drop)
+    floor = pairs[0][1] - drop
+    if strict and pairs[-1][1] < floor:
+        raise ValueError(
+            f"The fastest point ({pairs[-1][0]:g}, {pairs[-1][1]:g}) is more than {drop:g} points below the slowest "
+            f"({pairs[0][1]:g}); the reference stops here. Leave strict off to drop such points."
+        )
+    pairs = [pair for pair in pairs if pair[1] >= floor]
+    total = pairs[0][0] * pairs[0][1]
+    for (tpf_0, acc_0), (tpf_1, acc_1) in pairwise(pairs):
+        total += (tpf_1 - tpf_0) * (acc_0 * weight(acc_0, y_max, alpha) + acc_1 * weight(acc_1, y_max, alpha)) / 2
+    return total

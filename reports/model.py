@@ -1,0 +1,183 @@
+"""The plain data that every report is made of: points, AUP rows, leaderboard rows, findings, cards, runs.
+
+Nothing here computes; the modules that fill these are `published`, `runs`, `cohort`, `rank`, `audit` and `collect`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+POINT_COLUMNS = (
+    "suite,task,method,source,setting,tpf,accuracy,tpf_lo,tpf_hi,acc_lo,acc_hi,n_samples,nominal,run_id".split(",")
+)
+AUP_COLUMNS = "suite,task,method,source,aup,aup_lo,aup_hi,y_max,alpha,n_points,cohort".split(",")
+LEADERBOARD_COLUMNS = "suite,method,source,n_tasks,avg_accuracy,avg_tpf,avg_aup,cohort".split(",")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One measured or published point of a curve; one row of points.csv (its columns first, then what tables do not show).
+
+    tpf: tokens per forward. accuracy and its interval: percent. nominal: the TPF was typed in as 1.0, not measured.
+    status: "table" (in the source's table), "commented" or "removed" (in the source's file, not in its table), "run".
+    copied_from: the source whose point this row repeats value for value, or "".
+    printed: the accuracy as the source printed it. protocol: id, for runs with version and digest beside it.
+    seeds: how many runs were combined; accuracy_sd and tpf_sd: their sample standard deviation (None below two seeds).
+    """
+
+    suite: str
+    task: str
+    method: str
+    source: str
+    setting: str
+    tpf: float
+    accuracy: float
+    tpf_lo: float | None = None
+    tpf_hi: float | None = None
+    acc_lo: float | None = None
+    acc_hi: float | None = None
+    n_samples: int | None = None
+    nominal: bool = False
+    run_id: str = ""
+    label: str = ""
+    status: str = "run"
+    copied_from: str = ""
+    printed: str = ""
+    protocol: str = ""
+    protocol_digest: str = ""
+    tps: float | None = None
+    batch_size: int | None = None
+    device: str = ""
+    positions_per_token: float | None = None
+    tpf_compat: Mapping[str, float] = field(default_factory=dict)
+    seeds: int = 1
+    accuracy_sd: float | None = None
+    tpf_sd: float | None = None
+    command: str = ""
+    flags: tuple[str, ...] = ()
+
+    @property
+    def pair(self) -> tuple[float, float]:
+        """(TPF, accuracy), as `reports.aup.aup` takes it."""
+        return self.tpf, self.accuracy
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The rows compared in one table of one suite, and the best accuracy per task that their AUP is scaled by.
+
+    policy: how y_max was chosen ("cohort", "published:tad", "file:PATH", "method:NAME"). methods: (method, source).
+    """
+
+    name: str
+    suite: str
+    tasks: tuple[str, ...]
+    methods: tuple[tuple[str, str], ...]
+    y_max: Mapping[str, float]
+    policy: str = "cohort"
+
+
+@dataclass(frozen=True)
+class AupRow:
+    """One row of aup.csv. aup: percent * tokens per forward. dropped: points below the first one's accuracy - drop."""
+
+    suite: str
+    task: str
+    method: str
+    source: str
+    aup: float
+    aup_lo: float | None
+    aup_hi: float | None
+    y_max: float
+    alpha: float
+    n_points: int
+    cohort: str
+    label: str = ""
+    dropped: int = 0
+
+
+@dataclass(frozen=True)
+class LeaderRow:
+    """One row of leaderboard.csv. Averages are over `n_tasks`, the tasks the row really has; all of them give a rank.
+
+    avg_accuracy (percent) and avg_tpf: of the shown point per task. missing: the cohort's tasks this row lacks;
+    such a row has rank None. cells: task -> {"tpf", "accuracy", "aup"} of the shown point.
+    """
+
+    suite: str
+    method: str
+    source: str
+    n_tasks: int
+    avg_accuracy: float
+    avg_tpf: float
+    avg_aup: float
+    cohort: str
+    label: str = ""
+    rank: int | None = None
+    missing: tuple[str, ...] = ()
+    cells: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something a reader should know. level: "note", "warning" or "error" (the data it names was left out).
+
+    suite, source: "" for all. tasks, methods: empty for all. data: the numbers behind the sentence, JSON-ready.
+    """
+
+    check: str
+    level: str
+    text: str
+    suite: str = ""
+    source: str = ""
+    tasks: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ProtocolCard:
+    """What fixed a task's prompts and scores for the rows named. fields: in the order to show them."""
+
+    suite: str
+    task: str
+    source: str
+    methods: tuple[str, ...]
+    title: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a report shows, as plain data; `as_dict()` is JSON-ready apart from Paths (there are none).
+
+    header: sentences that belong at the top (mixed protocols and the like). methods: name -> title, kind, colour
+    (light, dark), marker and line style. runs: run_id -> suite, method, task, setting, seed, command, versions, ….
+    samples: for the replay; see `reports.replay`. tps: rows of measured or published speed.
+    """
+
+    title: str
+    header: tuple[str, ...]
+    methods: Mapping[str, Mapping[str, Any]]
+    tasks: Mapping[str, Mapping[str, Any]]
+    points: tuple[Point, ...]
+    cohorts: tuple[Cohort, ...]
+    aup: tuple[AupRow, ...]
+    leaderboard: tuple[LeaderRow, ...]
+    findings: tuple[Finding, ...]
+    protocols: tuple[ProtocolCard, ...]
+    runs: Mapping[str, Mapping[str, Any]]
+    samples: tuple[Mapping[str, Any], ...]
+    tps: tuple[Mapping[str, Any], ...]
+    options: Mapping[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The whole report as nested dicts and lists."""
+        return asdict(self)
+
+
+def row(item: Any, columns: list[str]) -> dict[str, Any]:
+    """The named columns of one of the dataclasses above."""
+    return {name: getattr(item, name) for name in columns}

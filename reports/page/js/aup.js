@@ -1,0 +1,31 @@
+// Accuracy under parallelism, the formula of reports/aup.py: points are {tpf, accuracy}, accuracy in percent.
+
+function aupWeight(accuracy, yMax, alpha) {
+  return Math.min(Math.exp(-alpha * (1 - accuracy / yMax)), 1);
+}
+
+/** Points that may enter AUP, sorted by TPF; equal TPF: the better accuracy first. */
+function aupSorted(points) {
+  const usable = points.filter((p) => isNumber(p.tpf) && p.tpf > 0 && isNumber(p.accuracy) && p.accuracy >= 0 && p.accuracy <= 100 && !p.excluded);
+  return usable.sort((a, b) => a.tpf - b.tpf || b.accuracy - a.accuracy);
+}
+
+/** Sorted points split at the floor: accuracy of the slowest point minus `drop` percentage points. */
+function aupSplit(points, drop) {
+  const sorted = aupSorted(points);
+  if (!sorted.length) return { kept: [], dropped: [], floor: null };
+  const floor = sorted[0].accuracy - drop;
+  return { kept: sorted.filter((p) => p.accuracy >= floor), dropped: sorted.filter((p) => p.accuracy < floor), floor };
+}
+
+/** AUP in percent * tokens per forward, or null without points or without a positive y_max. */
+function aup(points, yMax, alpha, drop) {
+  const { kept } = aupSplit(points, drop);
+  if (!kept.length || !(yMax > 0)) return null;
+  let total = kept[0].tpf * kept[0].accuracy;
+  for (let i = 1; i < kept.length; i++) {
+    const [a, b] = [kept[i - 1], kept[i]];
+    total += ((b.tpf - a.tpf) * (a.accuracy * aupWeight(a.accuracy, yMax, alpha) + b.accuracy * aupWeight(b.accuracy, yMax, alpha))) / 2;
+  }
+  return total;
+}

@@ -1,0 +1,121 @@
+// The leaderboard: sorting, filtering, one line a method, its details under it.
+
+function boardColumns(tasksShown, tops) {
+  const columns = [
+    { key: "rank", label: "#", title: "Rank by average AUP; only rows with every task are ranked" },
+    { key: "method", label: "Method", text: true, title: "Method and where its numbers come from" },
+    { key: "n_tasks", label: "Tasks", title: "Tasks this row really has" },
+    { key: "avg_accuracy", label: "Accuracy", avg: true, title: "Mean accuracy in percent over the row's tasks, at the points shown" },
+    { key: "avg_tpf", label: "TPF", avg: true, title: "Mean tokens per forward over the row's tasks, at the points shown" },
+    { key: "avg_aup", label: "AUP", avg: true, title: "Mean AUP over the row's tasks, recomputed here from the points" },
+  ];
+  for (const task of tasksShown)
+    columns.push({ key: "task:" + task, label: taskTitle(task), task, under: "y_max " + fixed(tops[task], 2), title: "AUP; below it accuracy @ TPF of the point shown" });
+  return columns;
+}
+
+const taskTitle = (task) => DATA.tasks[task]?.title || task;
+
+function sortValue(row, key) {
+  if (key === "method") return method(row.method).title.toLowerCase();
+  if (key.startsWith("task:")) return row.cells[key.slice(5)]?.aup ?? null;
+  return row[key] ?? null;
+}
+
+/** Sorted rows; missing values stay last in both directions. */
+function sortRows(rows, { key, down }) {
+  return [...rows].sort((a, b) => {
+    const [x, y] = [sortValue(a, key), sortValue(b, key)];
+    if (x === null || y === null) return (x === null) - (y === null);
+    if (key === "avg_aup" && a.ranked !== b.ranked) return a.ranked ? -1 : 1;
+    const order = typeof x === "string" ? x.localeCompare(y) : x - y;
+    return down ? -order : order;
+  });
+}
+
+function filterRows(rows) {
+  const words = state.text.toLowerCase().split(/\s+/).filter(Boolean);
+  return rows.filter((row) => {
+    const about = method(row.method);
+    const hay = [row.method, about.title, about.family, row.source].join(" ").toLowerCase();
+    return words.every((w) => hay.includes(w)) && !state.hiddenSources.has(row.source) && (!state.rankedOnly || row.ranked);
+  });
+}
+
+function headCell(column) {
+  const active = state.sort.key === column.key;
+  const down = active ? !state.sort.down : !column.text && column.key !== "rank";
+  const button = el("button", { type: "button", class: "sort", title: column.title, onclick: () => {
+    change({ sort: { key: column.key, down } });
+    byId("board").querySelector(`th[data-key="${CSS.escape(column.key)}"] button`)?.focus();
+  } }, column.label);
+  return el("th", { scope: "col", "data-key": column.key, class: column.text ? "method" : "num" + (column.avg ? " avg" : ""),
+    "aria-sort": active ? (state.sort.down ? "descending" : "ascending") : "none" }, button, column.under ? el("span", { class: "under" }, column.under) : null);
+}
+
+function taskCell(row, task, best) {
+  const cell = row.cells[task];
+  if (!cell || cell.aup === null) return el("td", { class: "num missing", title: "No point of this row on this task" }, "missing");
+  const notes = findingsOf(row, task);
+  const mark = notes.length ? el("a", { class: "note-mark", href: "#finding-" + notes[0].n, title: notes.map((f) => f.title).join("\n"), "aria-label": plural(notes.length, "finding") + ": " + notes.map((f) => f.title).join("; ") }, "▲") : null;
+  const at = cell.shown ? fixed(cell.shown.accuracy, 2) + " @ " + fixed(cell.shown.tpf, 2) + (cell.shown.nominal ? " nominal" : "") : "";
+  const interval = cell.reported ? range(cell.reported.aup_lo, cell.reported.aup_hi, 1) : "";
+  return el("td", { class: "num" + (isNumber(best) && Math.abs(cell.aup - best) < 1e-9 ? " best" : ""), "data-aup": String(cell.aup), "data-task": task, title: interval ? "95 % interval " + interval : null },
+    el("span", { class: "value" }, fixed(cell.aup, 2)), mark, el("span", { class: "under" }, at));
+}
+
+function boardRow(row, tasksShown, best, top) {
+  const key = rowKey(row);
+  const open = state.open.has(key);
+  const about = method(row.method);
+  const toggle = el("button", { type: "button", "aria-expanded": String(open), onclick: () => {
+    if (open) state.open.delete(key); else state.open.add(key);
+    renderBoard();
+    [...byId("board").querySelectorAll("tr[data-row]")].find((r) => r.dataset.row === key)?.querySelector("button")?.focus();
+  } }, about.title);
+  const notes = findingsOf(row);
+  const name = el("th", { scope: "row" }, el("div", { class: "name" }, swatch(row.method), toggle),
+    el("div", { class: "marks" }, el("span", { class: "tag" }, row.source), suiteOf(row.suite).mini ? el("span", { class: "tag mini" }, "mini") : null,
+      notes.length ? el("span", { class: "tag " + worst(notes) }, plural(notes.length, "note")) : null));
+  const rank = row.ranked ? el("td", { class: "num rank" }, row.rank ?? "–") : el("td", { class: "num rank", title: row.why }, "unranked");
+  const bar = el("span", { class: "bar-cell", "aria-hidden": "true" }, el("i"));
+  bar.firstChild.style.setProperty("--c", colorOf(row.method));
+  bar.firstChild.style.width = isNumber(row.avg_aup) && top > 0 ? (100 * row.avg_aup) / top + "%" : "0";
+  return el("tr", { class: (row.ranked ? "" : "unranked ") + (open ? "open" : ""), "data-row": key, "data-method": row.method, "data-source": row.source }, rank, name,
+    el("td", { class: "num" }, row.n_tasks + "/" + tasksShown.length),
+    el("td", { class: "num avg" }, fixed(row.avg_accuracy, 2)), el("td", { class: "num avg" }, fixed(row.avg_tpf, 2)),
+    el("td", { class: "num avg", "data-aup": row.avg_aup === null ? "" : String(row.avg_aup) }, el("span", { class: "value" }, fixed(row.avg_aup, 2)), bar),
+    ...tasksShown.map((t) => taskCell(row, t, best[t])));
+}
+
+function renderBoard() {
+  const board = leaderboard();
+  const shown = sortRows(filterRows(board.rows), state.sort);
+  const best = Object.fromEntries(board.tasks.map((t) => [t, Math.max(...shown.map((r) => r.cells[t].aup ?? -1))]));
+  const top = Math.max(0, ...shown.map((r) => r.avg_aup ?? 0));
+  const columns = boardColumns(board.tasks, board.tops);
+  fill(byId("board-head"), el("tr", {}, ...columns.map(headCell)));
+  const lines = shown.flatMap((row) => {
+    const line = boardRow(row, board.tasks, best, top);
+    return state.open.has(rowKey(row)) ? [line, detailRow(row, board, columns.length)] : [line];
+  });
+  fill(byId("board-body"), ...(lines.length ? lines : [el("tr", {}, el("td", { colspan: columns.length, class: "missing" }, "No row passes the filter."))]));
+  byId("board-count").textContent = plural(shown.length, "row") + " of " + board.rows.length;
+}
+
+function setUpBoard() {
+  byId("filter").addEventListener("input", (e) => change({ text: e.target.value }));
+  byId("ranked-only").addEventListener("change", (e) => change({ rankedOnly: e.target.checked }));
+  let drawnFor = null;
+  onChange(() => {
+    const sources = unique(members().map((m) => m.source)).sort();
+    if (drawnFor !== sources.join()) {
+      drawnFor = sources.join();
+      fill(byId("sources"), ...(sources.length > 1 ? sources : []).map((s) => el("label", {}, el("input", { type: "checkbox", checked: !state.hiddenSources.has(s), onchange: (e) => {
+        if (e.target.checked) state.hiddenSources.delete(s); else state.hiddenSources.add(s);
+        change({});
+      } }), s)));
+    }
+    renderBoard();
+  });
+}
