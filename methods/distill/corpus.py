@@ -1,0 +1,83 @@
+"""Batches of worked answers for pretraining: what is prompt, what is answer, what is masked.
+
+A batch holds canvases of one length: prompt, answer, then EOS to the end, exactly what a decoder sees. No padding
+and no attention mask are needed, and step `i` of a run draws the same batch however often the run was resumed.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Example = tuple[list[int], list[int]]  # prompt ids, answer ids (without EOS)
+Draw = Callable[[random.Random], Example]
+
+
+@dataclass
+class Batch:
+    """Canvases of one length. ids: [B, L]. answer: [B, L] bool, the generation slots. start: [B] first slot.
+
+    weight: [B, L], the weight of each slot in the loss: 1 for the answer and its first EOS, less in the tail.
+    """
+
+    ids: Tensor
+    answer: Tensor
+    start: Tensor
+    weight: Tensor
+
+
+def collate(examples: Sequence[Example], length: int, eos: int, tail_weight: float) -> Batch:
+    """Canvases of `length` tokens; the slots behind an answer's first EOS are EOS and weigh `tail_weight`."""
+    ids = torch.full((len(examples), length), eos)
+    answer = torch.zeros(len(examples), length, dtype=torch.bool)
+    weight = torch.zeros(len(examples), length)
+    start = torch.tensor([len(prompt) for prompt, _ in examples])
+    for row, (prompt, reply) in enumerate(examples):
+        end = len(prompt) + len(reply)
+        ids[row, :end] = torch.tensor(prompt + reply)
+        answer[row, len(prompt) :] = True
+        weight[row, len(prompt) : end + 1] = 1.0
+        weight[row, end + 1 :] = tail_weight
+    return Batch(ids, answer, start, weight)
+
+
+def batches(draw: Draw, rng: random.Random, size: int, parts: int, gen_length: int, eos: int) -> list[Batch]:
+    """One step's examples as `parts` batches of similar length (short canvases are not stretched to the longest)."""
+    examples = sorted((draw(rng) for _ in range(size)), key=lambda e: len(e[0]) + len(e[1]))
+    share = size // parts
+    made = []
+    for part in range(parts):
+        group = examples[part * share : (part + 1) * share]
+        longest = max(len(prompt) + len(reply) for prompt, reply in group) + 1
+        room = min(len(prompt) for prompt, _ in group) + gen_length - longest
+        length = longest + int(rng.random() ** 3 * max(room, 0))
+        made.append(collate(group, length, eos, tail_weight=0.1))
+    return made
+
+
+def random_mask(batch: Batch, block: int, block_share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Which slots to mask and what each masked slot weighs: ([B, L] bool, [B, L] float).
+
+    A share of the rows is masked as LLaDA pretrains: every slot with probability t, t ~ U(0, 1) stratified over the
+    batch, weight 1/t (LLaDA, arXiv 2502.09992, eq. 3). The other rows (`block_share`) look like semi-autoregressive
+    decoding: one block masked with probability t, everything right of it masked and without weight.
+    """
+    rows, length = batch.ids.shape
+    t = (torch.rand(1, generator=generator) + torch.arange(rows) / rows) % 1.0
+    t = t[torch.randperm(rows, generator=generator)].clamp(0.02, 1.0)[:, None]
+    hidden = (torch.rand(rows, length, generator=generator) < t) & batch.answer
+    weight = batch.weight / t
+
+    offset = torch.arange(length)[None] - batch.start[:, None]
+    spoken = (batch.weight == 1.0).sum(1, keepdim=True)
+    count = (spoken + block - 1) // block
+    chosen = (torch.rand(rows, 1, generator=generator) * count).long()
+    inside = (offset // block == chosen) & batch.answer
+    right = (offset // block > chosen) & batch.answer
+    blocky = torch.rand(rows, 1, generator=generator) < block_share
+    masked = torch.where(blocky, (hidden & inside) | right, hidden)
+    return masked, torch.where(blocky, weight * inside, weight)
