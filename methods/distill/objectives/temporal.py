@@ -1,0 +1,75 @@
+"""TAD (arXiv:2605.09536): tokens the teacher commits soon by cross entropy, later ones by the privileged teacher's KL.
+
+Every state of a trajectory is an example. `delta` is the knob: how many forwards ahead counts as soon.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from methods.distill import masks
+from methods.distill.attention import by_id, by_length
+from methods.distill.losses import Mean, hard_sum, kl_sum, near_distant
+from methods.distill.objectives.base import Batch, Draw, Item, Nets, Tokens, behind, trimmed
+from methods.distill.rows import Row
+
+
+@dataclass(frozen=True)
+class TemporalSettings:
+    """delta: forwards. tau: temperature of the KL. compat: the reference's data and masks as released:
+    the student is given the privileged prompt, and padding is hidden by id, so EOS is hidden where pad is EOS.
+    """
+
+    delta: int = 8
+    tau: float = 1.0
+    lambda_ce: float = 1.0
+    lambda_kl: float = 1.0
+    compat: bool = False
+
+
+class Temporal:
+    """The objective of `tad_quality` and `tad_speed`."""
+
+    def __init__(self, settings: TemporalSettings, tokens: Tokens) -> None:
+        self.settings, self.tokens = settings, tokens
+
+    def examples(self, row: Row) -> int:
+        """One example for every state that still has a masked token."""
+        return max(1, int(row.reveal.max(initial=0)))
+
+    def item(self, draw: Draw) -> Item:
+        """input, teacher: the same masked state behind the student's and the teacher's prompt; near, distant."""
+        response, reveal = trimmed(draw, self.tokens.eos)
+        last = max(1, int(reveal.max(initial=0)))
+        step = draw.pick if draw.pick < last else int(draw.rng.integers(last))
+        near, distant = masks.near_distant(reveal, step, self.settings.delta)
+        shown = masks.state(response, reveal, step, self.tokens.mask)
+        prompt = draw.row.decoded if self.settings.compat else draw.row.prompt
+        student = behind(prompt, shown, response, near, distant)
+        teacher, teacher_distant = behind(draw.row.teacher, shown, distant)
+        names = ("input", "target", "near", "distant")
+        item: Item = dict(zip(names, student, strict=True))
+        item |= {"teacher": teacher, "teacher_distant": teacher_distant}
+        return item | {"length": len(item["input"]), "teacher_length": len(teacher)}
+
+    def allowed(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """`[B, L]`, what may be read."""
+        real = by_length(lengths, ids.shape[1])
+        return real & by_id(ids, self.tokens.eos[0]) if self.settings.compat else real
+
+    def loss(self, nets: Nets, batch: Batch, mean: Mean) -> tuple[Tensor, dict[str, Tensor]]:
+        """One student forward, one teacher forward."""
+        s, near, distant = self.settings, batch["near"], batch["distant"]
+        hidden = nets.hidden(batch["input"], self.allowed(batch["input"], batch["length"]))
+        ce = hard_sum(nets.rows(hidden, near), batch["target"][near], nets.head, nets.chunk)
+        with nets.teaching() as (teach, teacher_head):
+            states = teach(batch["teacher"], self.allowed(batch["teacher"], batch["teacher_length"]))
+            teacher_rows = nets.rows(states, batch["teacher_distant"])
+            kl = kl_sum(nets.rows(hidden, distant), teacher_rows, nets.head, teacher_head, s.tau, nets.chunk)
+        counts = [torch.tensor(float(where.sum()), device=ce.device) for where in (near, distant)]
+        return near_distant(
+            ce, counts[0], kl, counts[1], lambda_ce=s.lambda_ce, lambda_kl=s.lambda_kl, tau=s.tau, mean=mean
+        )
