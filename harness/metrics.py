@@ -1,0 +1,171 @@
+"""The definitions of what is counted: tokens kept, TPF, TPS, and the reference repositories' own token counts.
+
+Pure functions over ids, pieces of text and lines of `samples.jsonl`; docs/definitions.md has them in words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from harness.stats import bootstrap_ratio, wilson
+
+KINDS = ("prefill", "denoise", "refresh", "draft")
+COMPAT_RULES = ("d3llm", "tad")
+D3LLM_WARMUP = 10  # samples its evaluator leaves out of tokens and forwards
+Sample = Mapping[str, Any]
+
+
+class Kept(NamedTuple):
+    """How many generated ids count, and their text."""
+
+    tokens: int
+    text: str
+
+
+def keep(
+    output_ids: Sequence[int],
+    pieces: Sequence[str],
+    *,
+    eos: Collection[int],
+    until: Sequence[str] = (),
+    skip: Collection[int] = (),
+    mask: int | None = None,
+) -> Kept:
+    """The generated ids kept: up to, not including, the first EOS/EOT, cut where a stop string begins.
+
+    pieces[j]: the text of output id j, joined they are the raw text. An id counts when its text begins before the
+    earliest stop string, so one that the stop string cuts in half still counts. `skip`: special ids whose text is not
+    part of the answer (they still count). `mask`: slots that were never committed; they neither count nor have text.
+    """
+    end = next((j for j, token in enumerate(output_ids) if token in eos), len(output_ids))
+    pieces = ["" if token == mask else piece for token, piece in zip(output_ids, pieces, strict=True)]
+    raw = "".join(pieces[:end])
+    cut = min((at for stop in until if stop and (at := raw.find(stop)) >= 0), default=len(raw))
+    tokens, start, text = 0, 0, []
+    for token, piece in zip(output_ids[:end], pieces[:end], strict=True):
+        if start >= cut and cut < len(raw):
+            break
+        tokens += token != mask
+        if token not in skip:
+            text.append(piece[: cut - start])
+        start += len(piece)
+    return Kept(tokens, "".join(text))
+
+
+def total_forwards(forwards: Mapping[str, int]) -> int:
+    """Forwards of the target model: all kinds but `draft`."""
+    return sum(count for kind, count in forwards.items() if kind != "draft")
+
+
+def tpf(samples: Iterable[Sample]) -> float | None:
+    """Sum of tokens over sum of forwards; None when nothing was decoded."""
+    tokens = forwards = 0
+    for sample in samples:
+        tokens, forwards = tokens + sample["tokens"], forwards + total_forwards(sample["forwards"])
+    return tokens / forwards if forwards else None
+
+
+def tpf_sample_mean(samples: Iterable[Sample]) -> float | None:
+    """The mean of the per-sample ratios, over the samples that were decoded."""
+    ratios = [s["tokens"] / n for s in samples if (n := total_forwards(s["forwards"]))]
+    return sum(ratios) / len(ratios) if ratios else None
+
+
+def compat_tokens(
+    rule: str,
+    arch: str,
+    task: str,
+    output_ids: Sequence[int],
+    *,
+    decode: Callable[[Sequence[int], bool], str],
+    count: Callable[[str], Sequence[int]],
+    eos: Sequence[int],
+    until: Sequence[str],
+) -> int:
+    """Tokens of one sample as the evaluators of d3LLM (e5bfcac) or TAD (5e2aaf8) count them.
+
+    decode(ids, skip_special) and count(text) -> ids are the tokenizer's; eos is (EOS, EOT, ...), EOS first.
+    LLaDA (both): the text, special tokens kept, is cut at the stop strings, tokenised again and counted; HumanEval has
+    its special tokens skipped and is not cut. d3LLM leaves out every EOS but keeps what follows it; TAD also cuts at
+    EOT and counts everything. Dream (both): cut at the first EOS; d3LLM also at the stop strings, TAD not.
+    """
+    if arch in ("dream", "a2d"):
+        text = _before(decode(output_ids, False), [decode([eos[0]], False)] if eos else [])
+        return len(count(_before(text, until) if rule == "d3llm" else text))
+    if task == "humaneval":
+        ids = count(decode(output_ids, True))
+    else:
+        stops = [*until, *(decode([token], False) for token in eos[1:] if rule == "tad")]
+        ids = count(_before(decode(output_ids, False), stops))
+    return sum(token not in eos[:1] for token in ids) if rule == "d3llm" else len(ids)
+
+
+def _before(text: str, stops: Iterable[str]) -> str:
+    for stop in stops:
+        if stop:
+            text = text.split(stop, 1)[0]
+    return text
+
+
+def tpf_compat(samples: Sequence[Sample]) -> dict[str, float | None]:
+    """TPF under the reference repositories' rules: their token counts over their forward counts (`nfe`).
+
+    d3llm leaves the first ten samples out (its warm-up) when there are more. None where a run has no such counts.
+    """
+    found: dict[str, float | None] = {}
+    for rule in COMPAT_RULES:
+        counted = samples[D3LLM_WARMUP:] if rule == "d3llm" and len(samples) > D3LLM_WARMUP else samples
+        pairs = [(s["tokens_compat"][rule], s["nfe"]) for s in counted if rule in (s.get("tokens_compat") or {})]
+        nfe = sum(n for _, n in pairs)
+        found[rule] = sum(tokens for tokens, _ in pairs) / nfe if nfe else None
+    return found
+
+
+def summarise(run: Mapping[str, Any], samples: Iterable[Sample]) -> dict[str, Any]:
+    """summary.json of a run from its run.json and its samples (in any order; the light keys are enough).
+
+    Accuracy in percent with Wilson's interval, TPF with the bootstrap's; a truncated or failed sample counts as wrong.
+    Every key of docs/file-formats.md is there, null where nothing was measured.
+    """
+    rows = sorted(samples, key=lambda sample: sample["doc_id"])
+    correct, n = sum(bool(row["correct"]) for row in rows), len(rows)
+    decoded = [row for row in rows if total_forwards(row["forwards"])]
+    forwards = [total_forwards(row["forwards"]) for row in decoded]
+    kept, seconds = [row["tokens"] for row in decoded], sum(row["seconds"] for row in rows)
+    session = (run.get("sessions") or [{}])[-1]
+    return {
+        **{name: run[name] for name in ("run_id", "suite", "method", "task", "protocol", "setting", "seed")},
+        "n_samples": n,
+        "metric": run["metric"],
+        "accuracy": 100.0 * correct / n if n else None,
+        "accuracy_ci95": list(wilson(correct, n)) if n else None,
+        "tokens": sum(row["tokens"] for row in rows),
+        "forwards": sum(forwards),
+        "forwards_by_kind": {kind: sum(row["forwards"].get(kind, 0) for row in rows) for kind in KINDS},
+        "positions": sum(row["positions"] for row in rows),
+        "tpf": tpf(rows),
+        "tpf_ci95": _finite(bootstrap_ratio(kept, forwards, seed=0)),
+        "tpf_sample_mean": tpf_sample_mean(rows),
+        "tpf_compat": tpf_compat(rows),
+        "tps": sum(row["tokens"] for row in rows) / seconds if seconds > 0 else None,
+        "decode_seconds": seconds,
+        "batch_size": session.get("batch_size"),
+        "device": session.get("device"),
+        "empty_outputs": sum(not row["tokens"] and not row.get("truncated") for row in rows),
+        "truncated": sum(bool(row.get("truncated")) for row in rows),
+        "errors": sum(row["outcome"] == "error" for row in rows),
+        "outcomes": _counts(row["outcome"] for row in rows),
+    }
+
+
+def _finite(interval: tuple[float, float]) -> list[float] | None:
+    return None if any(math.isnan(value) for value in interval) else list(interval)
+
+
+def _counts(names: Iterable[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+    return dict(sorted(counts.items()))

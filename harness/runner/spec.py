@@ -1,0 +1,57 @@
+"""What the user asks for: one RunSpec is one run, and one command line."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One (suite, method, task, setting, seed), and how to compute it.
+
+    settings: what differs from the suite's and the method's defaults (`gen_length` overrides the protocol's).
+    limit: only the first documents; a larger limit later continues the same run. checkpoint, adapter: instead of the
+    suite's. protocol: the name of a protocol set instead of the suite's own. out: the store. fresh: set a stored run
+    aside and start anew. unconfined: run generated code even where the sandbox cannot confine it.
+    """
+
+    method: str
+    task: str
+    suite: str = "mini"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    limit: int | None = None
+    batch_size: int = 16
+    seed: int = 0
+    data_dir: str | None = None
+    checkpoint: str | None = None
+    adapter: str | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    protocol: str | None = None
+    fidelity: str = "fixed"
+    out: str = "results/runs"
+    fresh: bool = False
+    unconfined: bool = False
+
+    def command(self) -> str:
+        """The `harness run` command line that continues this run, shell-quoted."""
+        words = ["harness", "run"]
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name in ("settings", "fresh", "unconfined") or value == item.default:
+                continue
+            words += [f"--{item.name.replace('_', '-')}", str(value)]
+        for name, value in self.settings.items():
+            words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+        if self.unconfined:
+            words.append("--allow-unconfined-code")
+        return shlex.join(words)
+
+    def store(self) -> Path:
+        """Where runs of this method on this task lie."""
+        return Path(self.out) / self.suite / self.method / self.task

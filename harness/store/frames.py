@@ -1,0 +1,182 @@
+"""`load_runs`: a store as pandas DataFrames, fast enough for a million samples (benchmarks/store.py).
+
+Each line of `samples.jsonl` is parsed only up to its first long key, in chunks, into typed columns.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from harness.store.find import RUNS, find_runs
+from harness.store.folder import RunFolder
+from harness.store.lines import cut, read_lines
+from harness.store.schema import SCHEMA_VERSION
+
+CHUNK = 20_000
+Row = dict[str, Any]
+
+
+class Runs(NamedTuple):
+    """A store. `runs`: every run; `points`: every finished run's (TPF, accuracy); `samples`: every finished sample."""
+
+    runs: pd.DataFrame
+    points: pd.DataFrame
+    samples: pd.DataFrame
+
+
+def _forwards(kind: str) -> Callable[[Row], int]:
+    return lambda row: row["forwards"].get(kind, 0)
+
+
+# column -> its values' type and how a line gives it
+COLUMNS: dict[str, tuple[str, Callable[[Row], Any]]] = {
+    "doc_id": ("int32", lambda row: row["doc_id"]),
+    "prompt_hash": ("str", lambda row: row.get("prompt_hash", "")),
+    "prompt_tokens": ("int32", lambda row: row.get("prompt_tokens", 0)),
+    "outcome": ("category", lambda row: row["outcome"]),
+    "correct": ("bool", lambda row: row["correct"]),
+    "stop_reason": ("category", lambda row: row.get("stop_reason", "")),
+    "prefill": ("int32", _forwards("prefill")),
+    "denoise": ("int32", _forwards("denoise")),
+    "refresh": ("int32", _forwards("refresh")),
+    "draft": ("int32", _forwards("draft")),
+    "nfe": ("int32", lambda row: row.get("nfe", 0)),
+    "positions": ("int64", lambda row: row.get("positions", 0)),
+    "tokens": ("int32", lambda row: row["tokens"]),
+    "seconds": ("float64", lambda row: row.get("seconds", 0.0)),
+}
+IDENTITY = ("run_id", "suite", "method", "task")
+RUN_COLUMNS = (
+    *IDENTITY,
+    "setting",
+    "axis",
+    "axis_value",
+    "protocol",
+    "protocol_version",
+    "gen_length",
+    "fidelity",
+    "seed",
+    "checkpoint",
+    "checkpoint_fingerprint",
+    "data",
+    "data_fingerprint",
+    "dtype",
+    "code_version",
+    "started",
+)
+SUMMARY_COLUMNS = (
+    "n_samples",
+    "metric",
+    "accuracy",
+    "tokens",
+    "forwards",
+    "positions",
+    "tpf",
+    "tpf_sample_mean",
+    "tps",
+    "decode_seconds",
+    "batch_size",
+    "device",
+    "empty_outputs",
+    "truncated",
+    "errors",
+)
+POINT_COLUMNS = (
+    *("suite", "task", "method", "source", "setting", "axis", "axis_value", "seed", "tpf", "accuracy", "tpf_lo"),
+    *("tpf_hi", "acc_lo", "acc_hi", "n_samples", "nominal", "tokens", "forwards", "positions", "tps", "protocol"),
+    *("checkpoint", "data", "run_id"),
+)
+
+
+def load_runs(dirs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = RUNS, *, samples: bool = True) -> Runs:
+    """Every run in or below `dirs` (a folder or several) as DataFrames; a run found in two places counts once.
+
+    `samples=False` leaves the third one empty. The samples' `forwards` is the sum without draft forwards.
+    Raises StoreError naming the file for a run that cannot be read, UsageError for a folder that does not exist.
+    """
+    folders = list({folder.run_id: folder for folder in reversed(find_runs(dirs))}.values())[::-1]
+    rows = [_run_row(folder) for folder in folders]
+    runs = pd.DataFrame(rows, columns=[*RUN_COLUMNS, "finished", *SUMMARY_COLUMNS, *_INTERVALS, "path"])
+    points = runs[runs["finished"].astype(bool)].assign(source="run", nominal=False)[list(POINT_COLUMNS)]
+    frames = [_samples(folder, row) for folder, row in zip(folders, rows, strict=True)] if samples else []
+    return Runs(runs, points.reset_index(drop=True), _concat([frame for frame in frames if len(frame)]))
+
+
+_INTERVALS = ("acc_lo", "acc_hi", "tpf_lo", "tpf_hi")
+
+
+def _run_row(folder: RunFolder) -> Row:
+    run, summary = folder.run(), folder.summary() or {}
+    row = {name: run.get(name) for name in RUN_COLUMNS}
+    row["setting"] = json.dumps(run.get("setting", {}), sort_keys=True)
+    row["data"] = (run.get("data") or {}).get("kind")
+    row |= {name: summary.get(name) for name in SUMMARY_COLUMNS}
+    row["acc_lo"], row["acc_hi"] = summary.get("accuracy_ci95") or (math.nan, math.nan)
+    low, high = summary.get("tpf_ci95") or (None, None)
+    row["tpf_lo"], row["tpf_hi"] = (math.nan if value is None else value for value in (low, high))
+    return {**row, "finished": bool(summary), "path": str(folder.path)}
+
+
+def _samples(folder: RunFolder, run: Row) -> pd.DataFrame:
+    frames = [_frame(chunk) for chunk in _chunks(folder)]
+    if not frames:
+        return pd.DataFrame()
+    frame = _concat(frames)
+    if frame["doc_id"].duplicated().any():
+        list(folder.samples(light=True))  # raises, naming the line
+    for position, name in enumerate((*IDENTITY, "seed")):
+        value = run[name]
+        column = pd.Categorical.from_codes(np.zeros(len(frame), np.int8), [value]) if name != "seed" else value
+        frame.insert(position, name, column)
+    return frame
+
+
+def _chunks(folder: RunFolder) -> Iterable[list[Row]]:
+    """The light part of the samples in lists of CHUNK; anything unusual goes the slow way, which names the line."""
+    path = folder.path / "samples.jsonl"
+    if not path.exists():
+        return
+    if folder.schema() != SCHEMA_VERSION:
+        yield list(folder.samples())
+        return
+    seen = 0
+    with open(path, "rb") as file:
+        while lines := [cut(line) for _, line in zip(range(CHUNK), file, strict=False)]:
+            try:
+                yield json.loads(b"[" + b",".join(lines) + b"]")
+            except ValueError:
+                yield list(read_lines(path, light=True))[seen:]
+                return
+            seen += len(lines)
+
+
+def _frame(rows: list[Row]) -> pd.DataFrame:
+    data = {
+        name: pd.Categorical([get(row) for row in rows])
+        if kind == "category"
+        else pd.array([get(row) for row in rows], kind)
+        for name, (kind, get) in COLUMNS.items()
+    }
+    frame = pd.DataFrame(data)
+    frame.insert(len(COLUMNS) - 1, "forwards", frame["prefill"] + frame["denoise"] + frame["refresh"])
+    return frame
+
+
+def _concat(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """One frame of many, categories united so that they stay categories."""
+    if not frames:
+        return pd.DataFrame(columns=[*IDENTITY, "seed", *COLUMNS, "forwards"])
+    if len(frames) == 1:
+        return frames[0]
+    for name in frames[0].select_dtypes("category").columns:
+        union = pd.api.types.union_categoricals([frame[name] for frame in frames]).categories
+        for frame in frames:
+            frame[name] = frame[name].cat.set_categories(union)
+    return pd.concat(frames, ignore_index=True)
