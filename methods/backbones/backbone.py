@@ -41,11 +41,11 @@ class Backbone:
         self.tokenizer, self.fingerprint, self.folder, self.notes = tokenizer, fingerprint, folder, notes
         self.arch, self.shift, self.causal = shape.arch, shape.shift, shape.causal
         self.vocab_size, self.max_positions = shape.vocab, shape.positions
-        base = model.get_base_model() if hasattr(model, "get_base_model") else model
-        self._head, self._trunk = base.lm_head, base.model
-        self._embed, self._layers = self._trunk.embed_tokens, list(self._trunk.layers)
-        self._rotary, self._norm = self._trunk.rotary_emb, self._trunk.norm
+        self._head, trunk = model.lm_head, model.model
+        self._embed, self._layers = trunk.embed_tokens, list(trunk.layers)
+        self._rotary, self._norm = trunk.rotary_emb, trunk.norm
         self._eager = model.config._attn_implementation == "eager"
+        self._flash = model.config._attn_implementation == "flash_attention_2"
 
     @property
     def device(self) -> torch.device:
@@ -88,11 +88,12 @@ class Backbone:
         rope = self._rotary(state, positions)
         attention = None if mask is None else self._four(mask, state.dtype)
         causal = self.causal and mask is None
+        if self._flash:  # flash-attn takes no 4-D mask: SDPA serves the windows that need one
+            self.model.config._attn_implementation = "flash_attention_2" if mask is None else "sdpa"
         for layer in self._layers:
             state = layer(
                 state,
                 attention_mask=attention,
-                position_ids=positions,
                 past_key_values=store,
                 position_embeddings=rope,
                 is_causal=causal,

@@ -10,7 +10,7 @@ from torch import nn
 from methods.backbones.shape import Shape
 from methods.errors import MethodsError
 
-ATTENTION = ("sdpa", "eager")
+ATTENTION = ("sdpa", "eager", "flash_attention_2")
 
 
 def library_config(shape: Shape, attention: str = "sdpa") -> Any:
@@ -90,7 +90,9 @@ def check_direction(model: Any, shape: Shape, where: str) -> float:
     value = leak(model.eval(), shape.vocab)
     model.train(was)
     if not value == value:
-        raise MethodsError(f"{where}: the weights give NaN on a test forward; the file is damaged or the dtype too small.")
+        raise MethodsError(
+            f"{where}: the weights give NaN on a test forward; the file is damaged or the dtype too small."
+        )
     if (value > 1e-6) == shape.causal:
         kind = "causal" if shape.causal else "bidirectional"
         raise MethodsError(

@@ -6,8 +6,10 @@ imported only where tensors are read, so that checks and the fingerprint answer 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,16 +19,6 @@ from methods.backbones.special import read_json
 from methods.errors import MethodsError
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-
-
-def locate(source: str | Path, revision: str | None = None) -> Path:
-    """The folder of a checkpoint. Raises MethodsError when there is none."""
-    folder = Path(source).expanduser()
-    if folder.is_dir():
-        return folder
-    from methods.backbones.hub import download
-
-    return download(str(source), revision)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -61,7 +53,9 @@ def header(path: Path) -> dict[str, Any]:
         try:
             entries = json.loads(file.read(length))
         except ValueError:
-            raise MethodsError(f"{path} is not a safetensors file (its header is damaged); download it again.") from None
+            raise MethodsError(
+                f"{path} is not a safetensors file (its header is damaged); download it again."
+            ) from None
     entries.pop("__metadata__", None)
     end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
     if size < 8 + length + end:
@@ -102,9 +96,44 @@ def tensors(
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 over the config and the weight files' bytes, 16 hex digits."""
+    """SHA-256 over the shape-giving config and the weight files' content, 16 hex digits.
+
+    The hash of a large file is remembered by path, size and modification time under the user's cache folder, so
+    that a 16 GB checkpoint is read for it once.
+    """
     digest = hashlib.sha256((folder / "config.json").read_bytes())
     for path in shards(folder):
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(bytes.fromhex(file_hash(path)))
     return digest.hexdigest()[:16]
+
+
+def adapter_fingerprint(folder: Path) -> str:
+    """SHA-256 over an adapter's config and weights, 16 hex digits."""
+    digest = hashlib.sha256((folder / "adapter_config.json").read_bytes())
+    digest.update(bytes.fromhex(file_hash(folder / "adapter_model.safetensors")))
+    return digest.hexdigest()[:16]
+
+
+def cache_folder() -> Path:
+    """Where hashes of large files are remembered: `$XDG_CACHE_HOME/dllm-harness` or `~/.cache/dllm-harness`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dllm-harness"
+
+
+def file_hash(path: Path, remember_above: int = 64 << 20) -> str:
+    """SHA-256 of a file's content, 64 hex digits; remembered for files larger than `remember_above` bytes."""
+    stat = path.stat()
+    key = hashlib.sha256(f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}".encode()).hexdigest()[:32]
+    note = cache_folder() / "hashes" / key
+    if stat.st_size > remember_above and note.is_file():
+        known = note.read_text().strip()
+        if len(known) == 64:
+            return known
+    with path.open("rb") as file:
+        value = hashlib.file_digest(file, "sha256").hexdigest()
+    if stat.st_size > remember_above:
+        with contextlib.suppress(OSError):  # a read-only home costs time, nothing else
+            note.parent.mkdir(parents=True, exist_ok=True)
+            spare = note.with_suffix(f".{os.getpid()}")
+            spare.write_text(value)
+            spare.replace(note)
+    return value

@@ -1,18 +1,20 @@
-"""Load a checkpoint folder or hub id; make a random one."""
+"""Load a checkpoint folder or hub id; make a random one. Weights only: no remote code is ever run."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from methods.backbones import files, special
+from methods.backbones import adapters, files, hub, memory, quantise, special
 from methods.backbones.backbone import Backbone
-from methods.backbones.build import build_model, check_direction, refresh_buffers
+from methods.backbones.build import ATTENTION, build_model, check_direction, refresh_buffers
 from methods.backbones.names import expected, to_module
-from methods.backbones.shape import read_shape
+from methods.backbones.shape import Shape, read_shape
+from methods.backbones.tokenizer import load_tokenizer
 from methods.errors import MethodsError, unknown
 
 DTYPES = {
@@ -26,10 +28,16 @@ DTYPES = {
 
 
 def pick_device(device: str | torch.device) -> torch.device:
-    """`auto` is CUDA where there is one, else the CPU."""
-    if str(device) != "auto":
-        return torch.device(device)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """`auto` is CUDA where there is one, else the CPU. Raises MethodsError for a device this machine lacks."""
+    if str(device) == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        place = torch.device(device)
+    except RuntimeError:
+        raise unknown("device", str(device), ["auto", "cpu", "cuda", "cuda:0"]) from None
+    if place.type == "cuda" and not torch.cuda.is_available():
+        raise MethodsError(f"--device {device}: this machine has no usable CUDA device; use --device cpu.")
+    return place
 
 
 def pick_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype:
@@ -39,7 +47,7 @@ def pick_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype:
     if dtype == "auto":
         return torch.float32 if device.type == "cpu" else torch.bfloat16
     if dtype not in DTYPES:
-        raise unknown("dtype", dtype, ["auto", *DTYPES])
+        raise unknown("dtype", dtype, ["auto", *DTYPES, *quantise.KINDS])
     return DTYPES[dtype]
 
 
@@ -51,35 +59,56 @@ def load(
     adapter: str | Path | None = None,
     revision: str | None = None,
     attention: str = "sdpa",
+    merge: bool = True,
 ) -> Backbone:
-    """The checkpoint at `source`, a folder or a hub id (`name@revision`), ready to decode.
+    """The checkpoint at `source` (a folder, `package:NAME` or a hub id `org/name@revision`), ready to decode.
 
-    Weights are read by name and shape against the config; no remote code is run. The attention's direction
-    is tested. Raises MethodsError naming file and tensor for anything that does not fit.
+    dtype: auto | float32 | bfloat16 | float16 | int8 | nf4 (the last two through bitsandbytes).
+    adapter: a LoRA folder or hub id; merged into the weights unless `merge` is false or they are quantised.
+    attention: sdpa | eager | flash_attention_2 (flash-attn for windows without a mask, SDPA for the rest).
+    All names, shapes and sizes are checked before a weight is read, and the attention's direction after.
+    Raises MethodsError naming file and tensor for anything that does not fit.
     """
-    folder = files.locate(source, revision)
+    folder = hub.locate(source, revision)
     config = files.read_config(folder)
     shape = read_shape(config, str(folder / "config.json"))
+    if attention not in ATTENTION:
+        raise unknown("attention", attention, ATTENTION)
     place = pick_device(device)
-    kind = pick_dtype(dtype, place)
+    packed = dtype if dtype in quantise.KINDS else None
+    kind = pick_dtype("auto" if packed else dtype, place)
+    ids = special.resolve(shape.arch, shape.vocab, config, folder)
+    tokenizer = load_tokenizer(folder, shape.vocab)
+    memory.require(shape, str(packed or str(kind).removeprefix("torch.")), str(place), str(folder))
+    model = _read(folder, shape, place, kind, str(packed) if packed else None, attention)
+    mark, notes = files.fingerprint(folder), ()
+    if adapter is not None:
+        place_of = hub.locate(adapter)
+        notes = (str(adapters.load_adapter(model, shape.arch, place_of)),)
+        if merge and not packed:
+            adapters.merge(model)
+        mark = hashlib.sha256(f"{mark}+{files.adapter_fingerprint(place_of)}".encode()).hexdigest()[:16]
+    model.eval().requires_grad_(False)
+    check_direction(model, shape, str(folder))
+    return Backbone(shape, model, ids, tokenizer=tokenizer, fingerprint=mark, folder=folder, notes=notes)
+
+
+def _read(
+    folder: Path, shape: Shape, place: torch.device, kind: torch.dtype, packed: str | None, attention: str
+) -> Any:
+    """The module with the folder's weights, built without memory first and filled tensor by tensor."""
     with torch.device("meta"):
         model = build_model(shape, attention)
-    state = {}
+    if packed:
+        quantise.swap(model, packed, kind)
+    state: dict[str, Any] = {}
     for name, tensor in files.tensors(folder, expected(shape), lambda name: to_module(name, shape.arch)):
-        state[name] = tensor.to(place, kind)
+        moved = tensor.to(kind)
+        state[name] = quantise.wrap(name, moved, packed, place) if packed else moved.to(place)
     model.load_state_dict(state, assign=True, strict=not shape.tied)
     model.tie_weights()
     refresh_buffers(model, place)
-    model.eval().requires_grad_(False)
-    check_direction(model, shape, str(folder))
-    return Backbone(
-        shape,
-        model,
-        special.resolve(shape.arch, shape.vocab, config, folder),
-        tokenizer=load_tokenizer(folder),
-        fingerprint=files.fingerprint(folder),
-        folder=folder,
-    )
+    return model
 
 
 def create(
@@ -99,17 +128,3 @@ def create(
     model.to(place, pick_dtype(dtype, place)).eval().requires_grad_(False)
     check_direction(model, shape, "config")
     return Backbone(shape, model, special.resolve(shape.arch, shape.vocab, config))
-
-
-def load_tokenizer(folder: Path) -> Any:
-    """transformers' tokenizer of the folder, None when it holds none. Never runs code from the folder."""
-    if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json", "vocab.json")):
-        return None
-    from transformers import AutoTokenizer, PreTrainedTokenizerFast
-
-    try:
-        if (folder / "tokenizer.json").is_file():
-            return PreTrainedTokenizerFast.from_pretrained(str(folder))
-        return AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
-    except Exception as error:
-        raise MethodsError(f"The tokenizer files in {folder} do not load: {error}") from error

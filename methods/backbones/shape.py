@@ -77,7 +77,9 @@ def read_shape(config: Mapping[str, Any], where: str = "config.json") -> Shape:
     try:
         return _llada(config, where) if arch == "llada" else _qwen_like(config, arch, family)
     except KeyError as missing:
-        raise MethodsError(f"{where}: the key {missing} is missing; the checkpoint is incomplete or not a {kind}.") from None
+        raise MethodsError(
+            f"{where}: the key {missing} is missing; the checkpoint is incomplete or not a {kind}."
+        ) from None
 
 
 # what LLaDA's modelling code can vary and the published checkpoints do not; anything else is refused, never guessed
@@ -102,7 +104,9 @@ def _llada(config: Mapping[str, Any], where: str) -> Shape:
         if config.get(key, allowed[0]) not in allowed:
             raise MethodsError(f"{where}: {key}={config[key]!r} is not supported (only {allowed[0]!r}).")
     if config.get("include_qkv_bias"):
-        raise MethodsError(f"{where}: include_qkv_bias=true is not supported; published LLaDA checkpoints have no biases.")
+        raise MethodsError(
+            f"{where}: include_qkv_bias=true is not supported; published LLaDA checkpoints have no biases."
+        )
     hidden, heads = int(config["d_model"]), int(config["n_heads"])
     kv_heads = config.get("n_kv_heads") or (1 if config.get("multi_query_attention") else heads)
     mlp = config.get("mlp_hidden_size") or int(config["mlp_ratio"]) * hidden
