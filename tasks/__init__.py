@@ -1,1 +1,33 @@
-"""What methods are measured on: tasks, protocols, data, scoring and the sandbox."""
+"""What is measured on: lm-eval tasks, the protocols that fix them, their data, their scores, and the code sandbox.
+
+Importing this package imports neither torch nor lm-eval: both `names()` and the protocols read small YAML files.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tasks.data import Source
+    from tasks.loaded import Loaded
+    from tasks.protocols import Protocol
+
+__all__ = ["load", "names"]
+
+
+def names() -> list[str]:
+    """The tasks that some protocol defines, in the order of the tables."""
+    from tasks import protocols
+
+    return protocols.tasks()
+
+
+def load(protocol: Protocol, source: Source, *, seed: int = 1234) -> Loaded:
+    """The lm-eval task of a protocol on the rows of a source, ready to make requests and to score.
+
+    seed: the few-shot sampler's (only used by protocols that draw their shots at random).
+    Raises TasksError when the rows cannot be had or lack a field (the file and line are named).
+    """
+    from tasks.loaded import load as load_task
+
+    return load_task(protocol, source, seed=seed)

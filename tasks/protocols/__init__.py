@@ -1,0 +1,184 @@
+"""Protocols: everything that fixes a task's prompts and scores, one small YAML file each.
+
+`tasks/protocols/SET/TASK.yaml` has the id `SET/TASK`. The digest covers every field but the explanatory ones
+(`source`, `notes`), so that a run says exactly what it was asked, and two runs are comparable only if digests agree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tasks.errors import TasksError, TasksUsageError, unknown
+
+FOLDER = Path(__file__).parent
+ORDER = ("gsm8k", "long_gsm8k", "math", "humaneval", "mbpp", "humaneval_plus", "mbpp_plus")
+EOS_POLICIES = {
+    "cut": "the text ends before the first EOS or EOT id",
+    "strip": "EOS and EOT ids are dropped wherever they stand and the text after them is kept",
+}
+METRICS = {
+    "exact_match": ("strict-match", "flexible-extract", "none"),
+    "math_verify": ("none",),
+    "pass@1": ("strict", "sanitised"),
+}
+EXPLAIN = ("source", "notes")  # fields that change no prompt and no score
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One task as one column of a table asks and scores it.
+
+    id: `set/task`. version: raised with every change of meaning. task: the harness's own name.
+    lm_eval_task: the definition in `tasks/definitions/`, which includes lm-eval's YAML.
+    num_fewshot, fewshot: how many shots, drawn `first_n` (the same for every document) or at `random` (per document).
+    chat_template: the model's chat template is applied, all shots in one user turn. system_text: the system message
+    (None: what the template itself puts there). user_wrapper: a text with `{text}` put around the last user text;
+    user_suffix: text after it. gen_length: length of the generation region, in tokens. until: stop strings.
+    eos_policy: `cut` or `strip`. extraction: the lm-eval filter whose metric counts. metric: the number of the table.
+    source: where these choices come from. notes: what a reader should know.
+    """
+
+    id: str
+    version: int
+    task: str
+    lm_eval_task: str
+    num_fewshot: int
+    fewshot: str
+    chat_template: bool
+    system_text: str | None
+    user_wrapper: str | None
+    user_suffix: str
+    gen_length: int
+    until: tuple[str, ...]
+    eos_policy: str
+    extraction: str
+    metric: str
+    source: str
+    notes: str
+
+    @property
+    def set(self) -> str:
+        """The set's name, `mini` of `mini/gsm8k`."""
+        return self.id.split("/")[0]
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits over every field that can change a prompt or a score."""
+        meaning = {key: value for key, value in asdict(self).items() if key not in EXPLAIN}
+        return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:16]
+
+
+DEFAULTS: dict[str, Any] = {
+    "num_fewshot": 0,
+    "fewshot": "first_n",
+    "chat_template": False,
+    "system_text": None,
+    "user_wrapper": None,
+    "user_suffix": "",
+    "until": [],
+    "eos_policy": "cut",
+    "notes": "",
+}
+
+
+def read(path: Path) -> Protocol:
+    """A protocol from a file; raises TasksUsageError that names the file and the field that is wrong."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise TasksUsageError(f"{path}: not a readable protocol ({' '.join(str(error).split())}).") from None
+    if not isinstance(data, dict):
+        raise TasksUsageError(
+            f"{path}: a protocol is a mapping of fields, for example tasks/protocols/mini/gsm8k.yaml."
+        )
+    data = {**DEFAULTS, **data}
+    known = {field.name for field in fields(Protocol)}
+    for name in data:
+        if name not in known:
+            raise TasksUsageError(f"{path}: {unknown('field', str(name), known)}")
+    missing = sorted(known - set(data))
+    if missing:
+        raise TasksUsageError(f"{path}: the field {missing[0]!r} is missing.")
+    _check(path, data)
+    return Protocol(**{**data, "until": tuple(data["until"])})
+
+
+def _check(path: Path, data: dict[str, Any]) -> None:
+    def wrong(field: str, should: str) -> TasksUsageError:
+        return TasksUsageError(f"{path}: {field} is {data[field]!r}, but {should}.")
+
+    for field in ("id", "task", "lm_eval_task", "user_suffix", "extraction", "metric", "source", "notes"):
+        if not isinstance(data[field], str):
+            raise wrong(field, "it must be text")
+    for field, low in (("version", 1), ("num_fewshot", 0), ("gen_length", 1)):
+        if type(data[field]) is not int or data[field] < low:
+            raise wrong(field, f"it must be a whole number, at least {low}")
+    if type(data["chat_template"]) is not bool:
+        raise wrong("chat_template", "it must be true or false")
+    if not isinstance(data["until"], list) or not all(isinstance(stop, str) and stop for stop in data["until"]):
+        raise wrong("until", "it must be a list of stop strings, none of them empty")
+    if data["fewshot"] not in ("first_n", "random"):
+        raise wrong("fewshot", "it must be first_n or random")
+    if data["eos_policy"] not in EOS_POLICIES:
+        raise wrong("eos_policy", f"it must be one of {', '.join(EOS_POLICIES)}")
+    if data["metric"] not in METRICS:
+        raise wrong("metric", f"it must be one of {', '.join(METRICS)}")
+    if data["extraction"] not in METRICS[data["metric"]]:
+        raise wrong("extraction", f"{data['metric']} goes with one of {', '.join(METRICS[data['metric']])}")
+    if data["id"].count("/") != 1 or data["id"].split("/")[1] != data["task"]:
+        raise wrong("id", f"it must be SET/{data['task']}")
+    if data["user_wrapper"] is not None and "{text}" not in str(data["user_wrapper"]):
+        raise wrong("user_wrapper", "it must hold {text} where the task's own text goes")
+    definition = FOLDER.parent / "definitions" / f"{data['lm_eval_task']}.yaml"
+    if not definition.exists():
+        known = (file.stem for file in definition.parent.glob("*.yaml"))
+        raise TasksUsageError(f"{path}: {unknown('lm_eval_task', data['lm_eval_task'], known)}")
+
+
+@cache
+def ids() -> tuple[str, ...]:
+    """Every protocol's id, `SET/TASK`."""
+    found = (f"{file.parent.name}/{file.stem}" for file in FOLDER.glob("*/*.yaml"))
+    return tuple(sorted(found, key=lambda name: (name.split("/")[0], ORDER.index(name.split("/")[1]))))
+
+
+@cache
+def get(id: str) -> Protocol:
+    """The protocol of an id such as `mini/gsm8k`; raises TasksUsageError for an unknown one."""
+    if id not in ids():
+        raise unknown("protocol", id, ids())
+    return read(FOLDER / f"{id}.yaml")
+
+
+def sets() -> list[str]:
+    """The names of the protocol sets: `mini`, `llada-fair`, …"""
+    return sorted({name.split("/")[0] for name in ids()})
+
+
+def tasks() -> list[str]:
+    """The tasks that some protocol defines, in the order of the tables."""
+    found = {name.split("/")[1] for name in ids()}
+    return [name for name in ORDER if name in found]
+
+
+def refuse_mixture(protocols: dict[str, str], allow: bool = False) -> str | None:
+    """What a table over runs of several protocols must do: raise, or (when allowed) say so in its header.
+
+    protocols: digest -> protocol id, of all the runs of one task. Returns None when there is only one digest.
+    """
+    if len(protocols) <= 1:
+        return None
+    named = ", ".join(f"{name} ({digest[:8]})" for digest, name in sorted(protocols.items(), key=lambda item: item[1]))
+    if not allow:
+        raise TasksError(
+            f"These runs were asked under different protocols, so their scores are not comparable: {named}. "
+            "Choose the runs of one protocol, or ask for the mixture explicitly."
+        )
+    return f"mixed protocols: {named}"
