@@ -61,9 +61,7 @@ def suites(paper: str) -> tuple[str, ...]:
     return tuple(sources()[paper]["files"])
 
 
-def points(
-    paper: str | None = None, suite: str | None = None, statuses: Sequence[str] = IN_TABLE
-) -> tuple[Point, ...]:
+def points(paper: str | None = None, suite: str | None = None, statuses: Sequence[str] = IN_TABLE) -> tuple[Point, ...]:
     """Published points in the order of the source's files, `source` being "published:PAPER".
 
     Raises ReportError for a value that is not a number or out of range, naming the line.
@@ -129,7 +127,9 @@ def prompt_key(protocol: dict[str, Any]) -> str:
     if protocol.get("unknown") or not protocol:
         return "not stated by the source"
     shots = protocol["shots"]
-    return f"{protocol['lm_eval_task']}, {shots}-shot, template: {protocol['template']}, {protocol['gen_length']} tokens"
+    return (
+        f"{protocol['lm_eval_task']}, {shots}-shot, template: {protocol['template']}, {protocol['gen_length']} tokens"
+    )
 
 
 def protocol_cards(papers: Sequence[str], suite: str | None = None) -> tuple[ProtocolCard, ...]:

@@ -1,0 +1,210 @@
+"""`collect`: runs and published points together as one `Report`, from which everything shown is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.stats import Samples
+from reports import published as papers
+from reports.audit import audit_published
+from reports.aup import ALPHA, DROP
+from reports.audit_runs import audit_runs
+from reports.cohort import JOINT, counts, make_cohorts, task_order
+from reports.errors import ReportError, unknown
+from reports.intervals import aup_intervals, with_wilson
+from reports.model import Cohort, Finding, Point, ProtocolCard, Report
+from reports.points import check_protocols, make_points
+from reports.rank import aup_rows, leader_rows, shown
+from reports.replay import replay_samples
+from reports.runs import RunData, read_runs
+from reports.style import describe
+
+
+def collect(
+    runs: Sequence[Path] = (),
+    published: Sequence[str] = (),
+    *,
+    suite: str | None = None,
+    y_max: str = "cohort",
+    alpha: float = ALPHA,
+    drop: float = DROP,
+    mixed_protocols: bool = False,
+    extra_points: bool = False,
+    draws: int = 1000,
+    replay: int = 3,
+) -> Report:
+    """Everything a report shows, from run folders and published papers ("d3llm", "tad").
+
+    suite: only this one. y_max: see `reports.cohort`. drop: percentage points. draws: of the joint bootstrap of AUP
+    (0 = no AUP intervals). replay: documents per task for the decoding replay.
+    Raises ReportError for runs of two protocols on one task without `mixed_protocols`, and when nothing is left;
+    ReportUsageError for an unknown paper, suite or y_max policy.
+    """
+    for paper in published:
+        if paper not in papers.PAPERS:
+            raise unknown("paper", paper, papers.PAPERS)
+    data, findings = read_runs(runs) if runs else ([], [])
+    data = [run for run in data if suite in (None, run.run["suite"])]
+    findings = [finding for finding in findings if suite is None or finding.suite in ("", suite)]
+    mixed = check_protocols(data, mixed_protocols)
+    own, duplicates, samples = make_points(data, draws)
+    theirs = [with_wilson(p) for paper in published for p in papers.points(paper, suite, papers.EVERY_STATUS)]
+    points = own + theirs
+    _refuse_nothing(points, findings, suite)
+    cohorts, aups, leaders = _rank(points, samples, y_max, alpha, drop, mixed_protocols, extra_points, draws)
+    used = _used(data, own)
+    every = [*findings, *mixed, *duplicates, *audit_runs(used, own)]
+    every += audit_published(published, suite) if published else []
+    options = {"suite": suite, "y_max": y_max, "alpha": alpha, "drop": drop, "mixed_protocols": mixed_protocols}
+    options |= {"extra_points": extra_points, "draws": draws, "published": list(published)}
+    return Report(
+        title="Accuracy under parallel decoding" + (f": {suite}" if suite else ""),
+        header=_header(points, mixed, cohorts, findings, options),
+        methods={name: describe(name) for name in dict.fromkeys(point.method for point in points)},
+        tasks=_tasks(points),
+        points=tuple(points),
+        cohorts=cohorts,
+        aup=tuple(aups),
+        leaderboard=tuple(leaders),
+        findings=tuple(every),
+        protocols=_cards(used) + (papers.protocol_cards(published, suite) if published else ()),
+        runs={run.run_id: _run_card(run) for run in used},
+        samples=tuple(replay_samples(_shown_runs(used, own, drop), replay)) if replay else (),
+        tps=_run_tps(own) + (papers.tps(published, suite) if published else ()),
+        options=options,
+    )
+
+
+def _refuse_nothing(points: Sequence[Point], findings: Sequence[Finding], suite: str | None) -> None:
+    if points:
+        return
+    where = f" of suite {suite!r}" if suite else ""
+    reasons = " ".join(finding.text for finding in findings[:3])
+    more = f" ({len(findings)} runs were left out: {reasons})" if findings else ""
+    raise ReportError(
+        f"There is nothing to report{where}: no finished run and no published point{more}. `harness ls runs` lists "
+        "runs; --published takes the papers' numbers."
+    )
+
+
+def _rank(
+    points: Sequence[Point],
+    samples: Mapping[str, Samples],
+    policy: str,
+    alpha: float,
+    drop: float,
+    joint: bool,
+    extra: bool,
+    draws: int,
+) -> tuple[tuple[Cohort, ...], list[Any], list[Any]]:
+    counted = [point for point in points if counts(point, extra)]
+    cohorts = make_cohorts(counted, policy, joint)
+    aups, leaders = [], []
+    for cohort in cohorts:
+        intervals = aup_intervals(cohort, counted, samples, alpha, drop, draws)
+        rows = aup_rows(cohort, counted, alpha, drop, intervals)
+        aups += rows
+        leaders += leader_rows(cohort, counted, rows, drop)
+    return cohorts, aups, leaders
+
+
+def _header(
+    points: Sequence[Point],
+    mixed: Sequence[Finding],
+    cohorts: Sequence[Cohort],
+    left_out: Sequence[Finding],
+    options: Mapping[str, Any],
+) -> tuple[str, ...]:
+    """The sentences that must stand above every table and figure."""
+    lines = []
+    if mixed:
+        lines.append("MIXED PROTOCOLS: " + " ".join(finding.text for finding in mixed))
+    if any(cohort.name == JOINT for cohort in cohorts):
+        lines.append("MIXED PROTOCOLS: the cohort `all` compares runs and published rows that saw different prompts.")
+    if any(point.suite == "mini" for point in points):
+        lines.append("Suite mini: a real experiment at small scale; its numbers say nothing about 7B or 8B models.")
+    if any(point.source.startswith("published:") for point in points):
+        lines.append(
+            "Published rows were transcribed, not measured here; a first TPF of 1.0 is nominal, and their intervals "
+            "assume the full test set."
+        )
+    errors = [finding for finding in left_out if finding.level == "error"]
+    unfinished = [finding for finding in left_out if finding.check == "unfinished-run"]
+    if errors:
+        lines.append(f"{len(errors)} runs could not be used and were left out; the findings name them.")
+    if unfinished:
+        lines.append(f"{len(unfinished)} runs are not finished and were left out.")
+    if options["extra_points"]:
+        lines.append("Points that stand commented out or removed in the sources count in AUP here.")
+    lines.append(
+        f"AUP: alpha {options['alpha']:g}, points more than {options['drop']:g} below the first dropped, y_max: "
+        f"{options['y_max']}. It holds inside the cohort it is named with only."
+    )
+    return tuple(lines)
+
+
+def _tasks(points: Iterable[Point]) -> dict[str, dict[str, Any]]:
+    known = papers.tasks()
+    return {name: known.get(name, {"title": name, "size": None}) for name in task_order(p.task for p in points)}
+
+
+def _used(data: Sequence[RunData], points: Sequence[Point]) -> list[RunData]:
+    ids = {name for point in points for name in point.run_id.split("+")}
+    return [run for run in data if run.run_id in ids]
+
+
+def _shown_runs(data: Sequence[RunData], points: Sequence[Point], drop: float) -> list[RunData]:
+    """One run per method and task: the one behind the point that the tables show."""
+    groups: dict[tuple[str, str, str], list[Point]] = {}
+    for point in points:
+        groups.setdefault((point.suite, point.task, point.method), []).append(point)
+    ids = {shown(group, drop).run_id.split("+")[0] for group in groups.values()}
+    return [run for run in data if run.run_id in ids]
+
+
+def _run_card(run: RunData) -> dict[str, Any]:
+    """What the page tells of a run: everything in run.json, and the summary's numbers."""
+    summary = {key: value for key, value in run.summary.items() if key not in run.run}
+    return {**run.run, "run_id": run.run_id, "command": run.command, "summary": summary}
+
+
+def _cards(data: Sequence[RunData]) -> tuple[ProtocolCard, ...]:
+    groups: dict[tuple[str, ...], list[RunData]] = {}
+    for run in data:
+        groups.setdefault((*run.cell, *run.protocol), []).append(run)
+    cards = []
+    for (suite, task, name, version), members in groups.items():
+        methods = tuple(dict.fromkeys(str(run.run["method"]) for run in members))
+        stated = members[0].run.get("protocol_fields") or members[0].run.get("protocol")
+        fields = dict(stated) if isinstance(stated, Mapping) else {"id": stated}
+        for key in ("protocol_version", "gen_length", "data", "data_fingerprint"):
+            if members[0].run.get(key) is not None:
+                fields[key] = members[0].run[key]
+        fields["n"] = ", ".join(sorted({str(run.summary["n_samples"]) for run in members}))
+        cards.append(ProtocolCard(suite, task, "run", methods, f"{name} {version}".strip(), fields))
+    return tuple(cards)
+
+
+def _run_tps(points: Sequence[Point]) -> tuple[dict[str, Any], ...]:
+    return tuple(
+        {
+            "suite": point.suite,
+            "task": point.task,
+            "method": point.method,
+            "paper_method": point.label,
+            "source": point.source,
+            "tps": point.tps,
+            "tpf": point.tpf,
+            "accuracy": point.accuracy,
+            "hardware": point.device,
+            "engine": "harness",
+            "batch_size": point.batch_size,
+            "setting": point.setting,
+            "note": "",
+            "where": point.run_id,
+        }
+        for point in points
+        if point.tps
+    )

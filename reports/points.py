@@ -1,0 +1,162 @@
+"""Runs become points: protocols checked, duplicates named, several seeds of one setting combined into one point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from harness.stats import Samples, combine_seeds, wilson
+from reports.errors import ReportError
+from reports.model import Finding, Point
+from reports.runs import RunData
+
+SOURCE = "run"
+Groups = dict[tuple[str, ...], list[RunData]]
+
+
+def check_protocols(runs: Sequence[RunData], mixed: bool) -> list[Finding]:
+    """A finding per (suite, task) whose runs follow more than one protocol; without `mixed` the first is a ReportError."""
+    groups: dict[tuple[str, str], dict[tuple[str, str], list[RunData]]] = {}
+    for run in runs:
+        groups.setdefault(run.cell, {}).setdefault(run.protocol, []).append(run)
+    findings = []
+    for (suite, task), protocols in groups.items():
+        if len(protocols) == 1:
+            continue
+        parts = [f"{' '.join(key).strip()} ({len(members)} runs)" for key, members in protocols.items()]
+        text = f"{suite}/{task} mixes runs of {len(protocols)} protocols: {'; '.join(parts)}."
+        if not mixed:
+            raise ReportError(
+                f"{text} They saw different prompts or limits, so they cannot stand in one table: give --runs folders "
+                "of one protocol, or --mixed-protocols to see them together with a warning."
+            )
+        findings.append(Finding("mixed-protocols", "warning", text, suite, SOURCE, (task,), data={"protocols": parts}))
+    return findings
+
+
+def make_points(runs: Sequence[RunData], draws: int = 1000) -> tuple[list[Point], list[Finding], dict[str, Samples]]:
+    """One point per (suite, task, method, setting, protocol); findings of duplicates; `run_id` -> a point's samples.
+
+    Runs that differ in their seed alone combine. Two runs of one seed are duplicates: the one started last counts,
+    and a warning names both.
+    """
+    groups: Groups = {}
+    for run in runs:
+        key = (*run.cell, str(run.run["method"]), run.setting, *run.protocol)
+        groups.setdefault(key, []).append(run)
+    points, findings, samples = [], [], {}
+    for members in groups.values():
+        unique, found = _without_duplicates(members)
+        point = _point(unique, draws)
+        points.append(point)
+        findings += found
+        samples[point.run_id] = _pool([run.samples for run in unique])
+    return points, findings, samples
+
+
+def _without_duplicates(members: list[RunData]) -> tuple[list[RunData], list[Finding]]:
+    by_seed: dict[Any, list[RunData]] = {}
+    for run in sorted(members, key=lambda run: str(run.run.get("started", ""))):
+        by_seed.setdefault(run.run.get("seed", 0), []).append(run)
+    findings = []
+    for seed, runs in by_seed.items():
+        if len(runs) > 1:
+            first = runs[-1]
+            ids = ", ".join(run.run_id for run in runs)
+            text = (
+                f"{len(runs)} runs of one setting and seed ({seed}): {ids}; they differ in {_differences(runs)}. Only "
+                f"the one started last, {first.run_id}, counts."
+            )
+            where = (first.run["suite"], SOURCE, (first.run["task"],), (first.run["method"],))
+            data = {"run_ids": [run.run_id for run in runs], "kept": first.run_id}
+            findings.append(Finding("duplicate-runs", "warning", text, *where, data))
+    return [runs[-1] for runs in by_seed.values()], findings
+
+
+def _differences(runs: Sequence[RunData]) -> str:
+    names = (
+        "checkpoint",
+        "checkpoint_fingerprint",
+        "data_fingerprint",
+        "dtype",
+        "batch_size",
+        "code_version",
+        "fidelity",
+    )
+    differing = [name for name in names if len({str(run.run.get(name)) for run in runs}) > 1]
+    return ", ".join(differing) or "nothing that decides the outcome"
+
+
+def _pool(runs: Sequence[Samples]) -> Samples:
+    """Several seeds as one: per document the mean of `correct` and the sums of tokens and forwards."""
+    if len(runs) == 1:
+        return runs[0]
+    import numpy as np
+
+    docs = {doc: index for index, doc in enumerate(dict.fromkeys(doc for run in runs for doc in run.doc_ids))}
+    seen, right, tokens, forwards = np.zeros((4, len(docs)))
+    for run in runs:
+        rows = np.array([docs[doc] for doc in run.doc_ids], dtype=int)
+        for total, values in ((seen, 1.0), (right, run.correct), (tokens, run.tokens), (forwards, run.forwards)):
+            total[rows] += values
+    return Samples(tuple(docs), right / seen, tokens, forwards)
+
+
+def _point(runs: Sequence[RunData], draws: int) -> Point:
+    first = runs[0]
+    run, summary = first.run, first.summary
+    numbers: dict[str, Any] = {
+        "tpf": float(summary["tpf"]),
+        "accuracy": float(summary["accuracy"]),
+        "n_samples": int(summary["n_samples"]),
+        **dict(zip(("acc_lo", "acc_hi"), _interval(summary, "accuracy_ci95"), strict=True)),
+        **dict(zip(("tpf_lo", "tpf_hi"), _interval(summary, "tpf_ci95"), strict=True)),
+    }
+    if len(runs) > 1:
+        spread = combine_seeds([run.samples for run in runs], draws=max(draws, 200))
+        numbers = {
+            "tpf": spread.tpf,
+            "accuracy": spread.accuracy,
+            "n_samples": spread.n_samples,
+            **dict(zip(("acc_lo", "acc_hi"), spread.accuracy_ci95, strict=True)),
+            **dict(zip(("tpf_lo", "tpf_hi"), map(_finite, spread.tpf_ci95), strict=True)),
+            "accuracy_sd": _finite(spread.accuracy_sd),
+            "tpf_sd": _finite(spread.tpf_sd),
+        }
+    if numbers["acc_lo"] is None:
+        n = numbers["n_samples"]
+        numbers["acc_lo"], numbers["acc_hi"] = wilson(round(numbers["accuracy"] * n / 100), n)
+    tokens = sum(run.summary.get("tokens") or 0 for run in runs)
+    positions = sum(run.summary.get("positions") or 0 for run in runs)
+    compat = summary.get("tpf_compat")
+    return Point(
+        suite=run["suite"],
+        task=run["task"],
+        method=run["method"],
+        source=SOURCE,
+        setting=first.setting,
+        run_id="+".join(run.run_id for run in runs),
+        protocol=first.protocol[0],
+        protocol_digest=first.protocol[1],
+        label=run["method"],
+        tps=_finite(summary.get("tps")),
+        batch_size=summary.get("batch_size"),
+        device=str(summary.get("device") or ""),
+        positions_per_token=positions / tokens if tokens and positions else None,
+        tpf_compat=dict(compat) if isinstance(compat, dict) else {},
+        seeds=len(runs),
+        command=first.command,
+        **numbers,
+    )
+
+
+def _interval(summary: Any, key: str) -> tuple[float | None, float | None]:
+    value = summary.get(key)
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        return None, None
+    return _finite(value[0]), _finite(value[1])
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
