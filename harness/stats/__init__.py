@@ -16,7 +16,7 @@ from harness.stats.paired import (
     paired_ratio,
 )
 from harness.stats.samples import Samples, aligned
-from harness.stats.seeds import SeedSpread, combine_seeds
+from harness.stats.seeds import SeedSpread, combine_seeds, pool_seeds
 
 __all__ = [
     "AccuracyPair",
@@ -34,6 +34,7 @@ __all__ = [
     "paired_accuracy",
     "paired_aup",
     "paired_ratio",
+    "pool_seeds",
     "resample_weights",
     "wilson",
 ]

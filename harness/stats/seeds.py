@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.stats.intervals import bootstrap_ratio, percentile, resample_weights, wilson
-from harness.stats.samples import Samples
+from harness.stats.samples import Array, Samples
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,10 @@ class SeedSpread:
     tpf_range: tuple[float, float]
 
 
-def combine_seeds(runs: Sequence[Samples], seed: int = 0, draws: int = 2000) -> SeedSpread:
-    """One point out of runs that differ in their seed alone.
+def pool_seeds(runs: Sequence[Samples]) -> Samples:
+    """Runs that differ in their seed alone as one: per document the mean correctness, all tokens, all forwards.
 
-    Accuracy is the mean over documents of the mean over seeds; documents are what is resampled, because seeds of one
-    document are not new documents. A single seed gets the Wilson interval, several a bootstrap over documents.
-    Raises ValueError without runs.
+    A point of a curve with several seeds is this; documents stay what is resampled. Raises ValueError without runs.
     """
     if not runs:
         raise ValueError("There is no seed to combine.")
@@ -46,23 +44,33 @@ def combine_seeds(runs: Sequence[Samples], seed: int = 0, draws: int = 2000) -> 
         rows = np.array([docs[doc] for doc in run.doc_ids], dtype=int)
         for total, values in ((seen, 1.0), (right, run.correct), (tokens, run.tokens), (forwards, run.forwards)):
             total[rows] += values
-    rates = right / seen
+    return Samples(tuple(docs), right / seen, tokens, forwards)
+
+
+def combine_seeds(runs: Sequence[Samples], seed: int = 0, draws: int = 2000) -> SeedSpread:
+    """One point out of runs that differ in their seed alone.
+
+    Accuracy is the mean over documents of the mean over seeds; documents are what is resampled, because seeds of one
+    document are not new documents. A single seed gets the Wilson interval, several a bootstrap over documents.
+    Raises ValueError without runs.
+    """
+    pooled = pool_seeds(runs)
     accuracies, tpfs = [run.accuracy for run in runs], [run.tpf for run in runs]
     return SeedSpread(
         n_seeds=len(runs),
-        n_samples=int(seen.sum()),
-        accuracy=100.0 * float(rates.mean()) if len(docs) else 0.0,
-        accuracy_ci95=_accuracy_interval(runs, rates, seed, draws),
+        n_samples=sum(map(len, runs)),
+        accuracy=pooled.accuracy,
+        accuracy_ci95=_accuracy_interval(pooled.correct, seed, draws),
         accuracy_sd=_sd(accuracies),
         accuracy_range=(min(accuracies), max(accuracies)),
-        tpf=float(tokens.sum() / forwards.sum()) if forwards.sum() else 0.0,
-        tpf_ci95=bootstrap_ratio(tokens, forwards, seed, draws),
+        tpf=pooled.tpf,
+        tpf_ci95=bootstrap_ratio(pooled.tokens, pooled.forwards, seed, draws),
         tpf_sd=_sd(tpfs),
         tpf_range=(min(tpfs), max(tpfs)),
     )
 
 
-def _accuracy_interval(runs: Sequence[Samples], rates: np.ndarray, seed: int, draws: int) -> tuple[float, float]:
+def _accuracy_interval(rates: Array, seed: int, draws: int) -> tuple[float, float]:
     if np.all((rates == 0) | (rates == 1)):
         # every seed agrees on every document: as much is known as from one seed
         return wilson(int(rates.sum()), len(rates))

@@ -1,0 +1,223 @@
+"""Two runs, or two curves, on the same documents: what differs, by how much, and what can be said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError
+from harness.stats import (
+    AccuracyPair,
+    Difference,
+    Samples,
+    aligned,
+    paired_accuracy,
+    paired_aup,
+    paired_ratio,
+    pool_seeds,
+)
+from harness.store import RunFolder, find_run, find_runs
+
+# same documents, same question: without these a pair is no pair
+_SAME = (("task", "task"), ("data_fingerprint", "data"))
+_PROTOCOL = ("protocol", "protocol_version", "protocol_digest")
+_MENTION = ("suite", "checkpoint_fingerprint", "dtype", "fidelity", "gen_length", "code_version")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a comparison: a run, or every run of one method on one task (a curve)."""
+
+    name: str
+    runs: tuple[dict[str, Any], ...]
+    points: tuple[Samples, ...]
+
+    @property
+    def curve(self) -> bool:
+        """Whether this side has several settings, so that only its AUP can be compared."""
+        return len(self.points) > 1
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A against B. accuracy and tpf are None when a side is a curve; `verdict` is what can be said, in sentences."""
+
+    a: str
+    b: str
+    n_shared: int
+    accuracy: AccuracyPair | None
+    tpf: Difference | None
+    aup: Difference
+    notes: tuple[str, ...]
+    verdict: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as plain JSON values; what is not defined (nan) becomes null."""
+        return _plain(asdict(self))
+
+
+def side(name: str, dirs: Iterable[str | Path]) -> Side:
+    """What RUN means: a run's folder, its id or the beginning of it, or a folder with the runs of one curve.
+
+    Raises UsageError when nothing fits, when a folder holds several methods or tasks, or when no run has samples.
+    """
+    folder = Path(name)
+    runs = find_runs(folder) if folder.is_dir() and not (folder / "run.json").is_file() else [find_run(name, dirs)]
+    if not runs:
+        raise UsageError(f"{name} holds no run.")
+    heads = [run.run() for run in runs]
+    for key in ("method", "task", "suite"):
+        if len({head[key] for head in heads}) > 1:
+            raise UsageError(f"{name} holds runs of several {key}s; compare the folders of one method on one task.")
+    return Side(_name(heads), tuple(heads), _points(runs, heads, name))
+
+
+def _points(runs: Sequence[RunFolder], heads: Sequence[dict[str, Any]], name: str) -> tuple[Samples, ...]:
+    by_setting: dict[str, list[Samples]] = {}
+    for run, head in zip(runs, heads, strict=True):
+        samples = Samples.from_rows(run.samples(light=True))
+        if len(samples):
+            key = repr([sorted(head["setting"].items()), *(head.get(field) for field in _MENTION)])
+            by_setting.setdefault(key, []).append(samples)
+    if not by_setting:
+        raise UsageError(f"{name} holds no sample yet.")
+    # several seeds of a setting are one point; a single run keeps its 0 and 1
+    return tuple(seeds[0] if len(seeds) == 1 else pool_seeds(seeds) for seeds in by_setting.values())
+
+
+def _name(heads: Sequence[dict[str, Any]]) -> str:
+    first = heads[0]
+    if len(heads) > 1:
+        return f"{first['method']} ({len(heads)} runs)"
+    return f"{first['method']} {first['run_id'][:7]}"
+
+
+def compare(a: Side, b: Side, *, any_protocol: bool = False, seed: int = 0, draws: int = 2000) -> Comparison:
+    """Pair A and B on the documents they share.
+
+    Raises UsageError for different tasks or data, for different protocols unless `any_protocol`, and when no document
+    is shared.
+    """
+    notes = _check(a, b, any_protocol)
+    pairs = aligned([*a.points, *b.points])
+    ours, theirs = pairs[: len(a.points)], pairs[len(a.points) :]
+    n = len(pairs[0])
+    if n == 0:
+        raise UsageError(f"{a.name} and {b.name} share no document; run both with the same --limit.")
+    for part, points in ((a, a.points), (b, b.points)):
+        if (most := max(map(len, points))) > n:
+            notes.append(f"{part.name} has {most} documents; only the {n} shared ones are compared.")
+    single = not a.curve and not b.curve
+    binary = single and all(set(run.correct) <= {0.0, 1.0} for run in (ours[0], theirs[0]))
+    accuracy = paired_accuracy(ours[0].correct, theirs[0].correct) if binary else None
+    tpf = paired_ratio(ours[0], theirs[0], seed, draws) if single else None
+    aup = paired_aup(ours, theirs, seed=seed, draws=draws)
+    verdict = _verdict(a.name, b.name, ours[0], theirs[0], accuracy, tpf, aup)
+    return Comparison(a.name, b.name, n, accuracy, tpf, aup, tuple(notes), tuple(verdict))
+
+
+def _check(a: Side, b: Side, any_protocol: bool) -> list[str]:
+    first, second = a.runs[0], b.runs[0]
+    everyone = [*a.runs, *b.runs]
+    for key, word in _SAME:
+        if len({str(run.get(key)) for run in everyone}) > 1:
+            raise UsageError(
+                f"{a.name} and {b.name} have different {word} ({first.get(key)}, {second.get(key)}): there is "
+                "nothing to pair."
+            )
+    notes = []
+    protocols = {tuple(str(run.get(key)) for key in _PROTOCOL) for run in everyone}
+    if len(protocols) > 1:
+        names = " and ".join(sorted({f"{name} v{version}" for name, version, _ in protocols}))
+        if not any_protocol:
+            raise UsageError(
+                f"The protocols differ ({names}), so a difference may be the prompt's and not the method's. "
+                "Give --any-protocol to compare all the same."
+            )
+        notes.append(f"The protocols differ ({names}): a difference may be the prompt's and not the method's.")
+    for key in _MENTION:
+        values = sorted({str(run.get(key)) for run in everyone})
+        if len(values) > 1:
+            notes.append(f"The runs differ in {key}: {', '.join(values)}.")
+    return notes
+
+
+def _verdict(
+    a: str,
+    b: str,
+    ours: Samples,
+    theirs: Samples,
+    accuracy: AccuracyPair | None,
+    tpf: Difference | None,
+    aup: Difference,
+) -> list[str]:
+    said = []
+    if accuracy:
+        said.append(_say_accuracy(a, b, ours, theirs, accuracy))
+    if tpf:
+        said.append(_say_ratio(a, b, tpf))
+    said.append(_say_aup(a, b, aup))
+    if accuracy and tpf:
+        said.append(_say_together(a, b, accuracy, tpf))
+    return said
+
+
+def _say_accuracy(a: str, b: str, ours: Samples, theirs: Samples, pair: AccuracyPair) -> str:
+    counts = (
+        f"of {pair.n} documents A solves {int(ours.correct.sum())} and B {int(theirs.correct.sum())}; "
+        f"{pair.only_a} only A, {pair.only_b} only B (McNemar exact p = {_p(pair.p)}, Cohen's g = {pair.g:+.2f})"
+    )
+    gap = f"{pair.difference:+.1f} points, 95 % interval {pair.low:+.1f} to {pair.high:+.1f}"
+    if pair.p < 0.05:
+        better = f"A ({a})" if pair.difference > 0 else f"B ({b})"
+        return f"Accuracy: {better} is more accurate: {counts}. A - B = {gap}."
+    return f"Accuracy: no difference can be told from chance: {counts}. A - B = {gap}."
+
+
+def _say_ratio(a: str, b: str, pair: Difference) -> str:
+    factor = f"A/B = {pair.ratio:.3f}, 95 % interval {pair.ratio_low:.3f} to {pair.ratio_high:.3f}"
+    values = f"{pair.a:.2f} against {pair.b:.2f} tokens per forward"
+    if pair.low > 0 or pair.high < 0:
+        faster = f"A ({a})" if pair.difference > 0 else f"B ({b})"
+        return f"TPF: {faster} commits more tokens per forward: {values}; {factor}."
+    return f"TPF: no difference can be told from chance: {values}; {factor}."
+
+
+def _say_aup(a: str, b: str, pair: Difference) -> str:
+    values = f"{pair.a:.1f} against {pair.b:.1f}, A - B = {pair.difference:+.1f}, 95 % interval"
+    values += f" {pair.low:+.1f} to {pair.high:+.1f} (y_max is the best accuracy of these two)"
+    if pair.low > 0 or pair.high < 0:
+        return f"AUP: {'A' if pair.difference > 0 else 'B'} is ahead: {values}."
+    return f"AUP: no difference can be told from chance: {values}."
+
+
+def _say_together(a: str, b: str, accuracy: AccuracyPair, tpf: Difference) -> str:
+    """The sentence a reader takes away; an undecided accuracy is bounded, never called equal."""
+    if tpf.low <= 0 <= tpf.high:
+        if accuracy.p < 0.05:
+            return "Together: they differ in accuracy, and their speeds cannot be told apart."
+        return f"Together: {accuracy.n} documents show no difference between the two."
+    fast, loss = (a, -accuracy.low) if tpf.difference > 0 else (b, accuracy.high)
+    factor = tpf.ratio if tpf.difference > 0 else 1 / tpf.ratio
+    ahead = accuracy.difference if tpf.difference > 0 else -accuracy.difference
+    if accuracy.p < 0.05:
+        also = "and is also more accurate" if ahead > 0 else "but is less accurate"
+        return f"Together: {fast} is {factor:.2f} times as parallel {also}, by {abs(ahead):.1f} points."
+    return (
+        f"Together: {fast} is {factor:.2f} times as parallel; these {accuracy.n} documents show no loss of accuracy, "
+        f"but they cannot exclude one of up to {max(loss, 0.0):.1f} points."
+    )
+
+
+def _p(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.001 else f"{p:.1e}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and value != value else value

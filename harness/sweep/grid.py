@@ -1,0 +1,106 @@
+"""From a grid (suite x methods x tasks x settings x seeds) to the list of runs, in the order that loads least."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Any
+
+from harness.errors import UsageError, unknown
+from harness.runner.spec import RunSpec
+from harness.sweep.points import Points
+from methods import registry
+from methods.method import Method
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What to sweep. Empty methods or tasks mean all of the suite; `base` holds what every run shares.
+
+    `settings` overrides every point (the command line's `--set`).
+    """
+
+    base: RunSpec
+    methods: Sequence[str] = ()
+    tasks: Sequence[str] = ()
+    points: Points = field(default_factory=Points)
+    seeds: Sequence[int] = (0,)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that share a checkpoint, a method, a task and a seed: they are decoded in one batch."""
+
+    checkpoint: str
+    specs: tuple[RunSpec, ...]
+
+    @property
+    def method(self) -> str:
+        return self.specs[0].method
+
+    @property
+    def task(self) -> str:
+        return self.specs[0].task
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.task}" + (f" seed {self.specs[0].seed}" if self.specs[0].seed else "")
+
+
+def plan(grid: Grid, suite_methods: Iterable[str], suite_tasks: Iterable[str]) -> list[RunSpec]:
+    """Every run of the grid, by checkpoint, method, task, seed and point; no run appears twice.
+
+    Raises UsageError naming the unknown method, task or point, or an empty list of seeds.
+    """
+    methods = [registry.get(name) for name in _chosen("method", grid.methods, suite_methods, grid.base.suite)]
+    tasks = _chosen("task", grid.tasks, suite_tasks, grid.base.suite)
+    grid.points.check_names([method.name for method in methods])
+    if not grid.seeds:
+        raise UsageError("A sweep needs at least one seed.")
+    first_seen = {method.checkpoint: i for i, method in reversed(list(enumerate(methods)))}
+    methods.sort(key=lambda method: first_seen[method.checkpoint])
+    specs = [
+        replace(grid.base, method=method.name, task=task, seed=seed, settings={**setting, **_own(method, grid)})
+        for method in methods
+        for task in tasks
+        for seed in dict.fromkeys(grid.seeds)
+        for setting in grid.points.of(method)
+    ]
+    # `--set` on the axis makes all points of a method one
+    return list({label(spec): spec for spec in specs}.values())
+
+
+def _chosen(kind: str, asked: Sequence[str], known: Iterable[str], suite: str) -> list[str]:
+    names = list(known)
+    for name in asked:
+        if name not in names:
+            raise unknown(f"{kind} of the suite {suite}", name, names)
+    return list(dict.fromkeys(asked)) or names
+
+
+def _own(method: Method, grid: Grid) -> dict[str, Any]:
+    """The part of `--set` that this method knows; a key that no method knows is refused by the caller."""
+    return {name: value for name, value in grid.settings.items() if name in method.params or name == "gen_length"}
+
+
+def groups(specs: Iterable[RunSpec]) -> list[Group]:
+    """Neighbouring runs of one checkpoint, method, task and seed, in the plan's order."""
+
+    def key(spec: RunSpec) -> tuple[str, str, str, int]:
+        return checkpoint_of(spec), spec.method, spec.task, spec.seed
+
+    return [Group(found[0], tuple(same)) for found, same in groupby(specs, key)]
+
+
+def checkpoint_of(spec: RunSpec) -> str:
+    """What decides which weights a run loads: the given checkpoint, or the method's key in the suite, plus adapter."""
+    weights = spec.checkpoint or registry.get(spec.method).checkpoint
+    return f"{weights}+{spec.adapter}" if spec.adapter else weights
+
+
+def label(spec: RunSpec) -> str:
+    """A run in a few words: `tad_speed gsm8k threshold=0.5`."""
+    words = [spec.method, spec.task, *(f"{name}={value}" for name, value in spec.settings.items())]
+    return " ".join(words + ([f"seed={spec.seed}"] if spec.seed else []))
