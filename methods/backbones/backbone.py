@@ -82,12 +82,12 @@ class Backbone:
         mask = None if readable is None or bool(readable.all()) else readable
         if store is not None:
             store.aim(positions if slots is None else slots)
-        if self.causal and (store is not None or mask is not None):
+        if self.causal and (self._eager or store is not None or mask is not None):
             mask = self._causal(mask, positions, store, slots)
         state = self._embed(ids)
         rope = self._rotary(state, positions)
         attention = None if mask is None else self._four(mask, state.dtype)
-        causal = self.causal and mask is None
+        causal = self.causal and mask is None  # SDPA and flash-attn mask by this flag alone
         if self._flash:  # flash-attn takes no 4-D mask: SDPA serves the windows that need one
             self.model.config._attn_implementation = "flash_attention_2" if mask is None else "sdpa"
         for layer in self._layers:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
 
 from methods.backbones.shape import Shape
 from methods.errors import MethodsError
@@ -32,6 +31,7 @@ def library_config(shape: Shape, attention: str = "sdpa") -> Any:
         "eos_token_id": None,
         "pad_token_id": None,
     }
+    config: Any
     if shape.family == "llama":
         config = LlamaConfig(**keys, head_dim=shape.head_dim, attention_bias=shape.out_bias)
     elif shape.family == "qwen2":
@@ -61,7 +61,7 @@ def set_direction(model: Any, shape: Shape) -> Any:
     return model
 
 
-def refresh_buffers(model: nn.Module, device: torch.device | str) -> None:
+def refresh_buffers(model: Any, device: torch.device | str) -> None:
     """Make the rotary tables again: they are in no checkpoint, and a module built on `meta` has none."""
     rotary = model.model.rotary_emb
     with torch.device(device):
@@ -69,7 +69,7 @@ def refresh_buffers(model: nn.Module, device: torch.device | str) -> None:
 
 
 @torch.no_grad()
-def leak(model: nn.Module, vocab: int) -> float:
+def leak(model: Any, vocab: int) -> float:
     """How much the LAST token moves the EARLIER hidden states, relative to their size (0 for causal attention)."""
     trunk = model.model
     device = trunk.embed_tokens.weight.device

@@ -76,7 +76,7 @@ def tensors(
     for path in shards(folder):
         for name, entry in header(path).items():
             ours = rename(name)
-            if ours not in wanted:
+            if ours is None or ours not in wanted:
                 if ours == "lm_head.weight":  # tied: a copy of the embedding
                     continue
                 raise MethodsError(f"{path}: the tensor {name} is not part of this architecture (see config.json).")

@@ -81,7 +81,8 @@ def load(
     tokenizer = load_tokenizer(folder, shape.vocab)
     memory.require(shape, str(packed or str(kind).removeprefix("torch.")), str(place), str(folder))
     model = _read(folder, shape, place, kind, str(packed) if packed else None, attention)
-    mark, notes = files.fingerprint(folder), ()
+    mark = files.fingerprint(folder)
+    notes: tuple[str, ...] = ()
     if adapter is not None:
         place_of = hub.locate(adapter)
         notes = (str(adapters.load_adapter(model, shape.arch, place_of)),)

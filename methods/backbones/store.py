@@ -57,14 +57,14 @@ class SlotLayer(CacheLayerMixin):
 class KVStore(Cache):
     """Keys and values of all layers for `rows` sequences of `slots` slots."""
 
-    layers: list[SlotLayer]
+    layers: list[SlotLayer]  # type: ignore[assignment]
 
     def __init__(self, layers: int, shape: tuple[int, int, int, int], dtype: torch.dtype, device: torch.device) -> None:
         made = [
             SlotLayer(torch.zeros(shape, dtype=dtype, device=device), torch.zeros(shape, dtype=dtype, device=device))
             for _ in range(layers)
         ]
-        super().__init__(layers=made)
+        super().__init__(layers=made)  # type: ignore[arg-type]
 
     @property
     def rows(self) -> int:

@@ -1,0 +1,1 @@
+"""Backbones, checkpoints, likelihood and what a user can get wrong about them."""
