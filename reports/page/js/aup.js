@@ -4,9 +4,9 @@ function aupWeight(accuracy, yMax, alpha) {
   return Math.min(Math.exp(-alpha * (1 - accuracy / yMax)), 1);
 }
 
-/** Points that may enter AUP, sorted by TPF; equal TPF: the better accuracy first. */
+/** Points that count in the chosen cohort, sorted by TPF; equal TPF: the better accuracy first. */
 function aupSorted(points) {
-  const usable = points.filter((p) => isNumber(p.tpf) && p.tpf > 0 && isNumber(p.accuracy) && p.accuracy >= 0 && p.accuracy <= 100 && !p.excluded);
+  const usable = points.filter((p) => isNumber(p.tpf) && p.tpf > 0 && isNumber(p.accuracy) && p.accuracy >= 0 && p.accuracy <= 100 && counts(p));
   return usable.sort((a, b) => a.tpf - b.tpf || b.accuracy - a.accuracy);
 }
 

@@ -1,18 +1,18 @@
 // The bar above the page: suite, cohort and y_max; and the theme switch.
 
+const COHORT_TITLES = { "published:d3llm": "d3LLM leaderboard (published)", "published:tad": "TAD leaderboard (published)", run: "Runs of this harness", all: "Published and runs together" };
+
 function renderControls() {
   const suite = byId("suite");
   fill(suite, ...suiteNames().map((n) => option(n, suiteOf(n).title + (suiteOf(n).mini ? " (mini)" : ""), n === state.suite)));
-  const choice = byId("cohort");
-  fill(choice, ...cohorts(state.suite).map((c) => option(c.id, c.title, c.id === state.cohort)));
-  const policies = [option("cohort", "Best accuracy in the cohort", state.ymax === "cohort")];
-  if (cohort()?.y_max?.[state.suite]) policies.push(option("reported", "As in aup.csv", state.ymax === "reported"));
+  fill(byId("cohort"), ...cohorts(state.suite).map((c) => option(c.name, COHORT_TITLES[c.name] || c.name, c.name === state.cohort)));
+  const given = cohort()?.policy;
+  const policies = [option("cohort", "best accuracy in the cohort", state.ymax === "cohort")];
+  if (given && given !== "cohort") policies.push(option("reported", "as in aup.csv: " + given, state.ymax === "reported"));
   policies.push(option("100", "100 % on every task", state.ymax === "100"));
-  for (const name of yMaxMethods()) policies.push(option("method:" + name, "Best of " + method(name).title, state.ymax === "method:" + name));
+  for (const name of yMaxMethods()) policies.push(option("method:" + name, "best of " + titleOf(name), state.ymax === "method:" + name));
   fill(byId("ymax"), ...policies);
-  const info = suiteOf(state.suite);
-  byId("mini-note").hidden = !info?.mini;
-  byId("cohort-note").textContent = visible(cohort()?.note || "");
+  byId("mini-note").hidden = !suiteOf(state.suite)?.mini;
 }
 
 function setUpControls() {
@@ -44,7 +44,7 @@ function setUpTheme() {
 }
 
 const isDark = () => document.documentElement.dataset.theme === "dark";
-const colorOf = (name) => (isDark() ? method(name).dark : method(name).color);
+const colorOf = (name) => (method(name).color[isDark() ? "dark" : "light"]);
 
 function swatch(name) {
   const mark = el("span", { class: "swatch", "aria-hidden": "true" });

@@ -1,14 +1,18 @@
 // What stands behind a leaderboard line: its findings, its points with settings and commands, its protocols.
 
-const SEVERITIES = ["error", "high", "warning", "medium", "low", "info"];
-const worst = (findings) => SEVERITIES.find((s) => findings.some((f) => f.severity === s)) || "info";
+const SEVERITIES = ["error", "warning", "note"];
+const worst = (findings) => SEVERITIES.find((s) => findings.some((f) => f.level === s)) || "note";
+
+/** What a point needs said beside it: outside the table, copied, several seeds, flags of the report. */
+const pointTags = (p) => [p.status === "commented" ? "commented out at its source" : null, p.status === "removed" ? "removed at its source" : null, p.copied_from ? "copied from " + p.copied_from : null, p.seeds > 1 ? p.seeds + " seeds" : null, ...p.flags]
+  .filter(Boolean).map((f) => [" ", el("span", { class: "tag" }, f)]).flat();
 
 function pointTable(points, withMethod) {
   const heads = [withMethod ? "Method" : null, "Task", "Setting", "TPF", "95 %", "Accuracy", "95 %", "n", "TPS", "Positions/token"];
   const lines = points.map((p) => el("tr", {},
-    withMethod ? el("td", {}, swatch(p.method), method(p.method).title) : null,
+    withMethod ? el("td", {}, swatch(p.method), titleOf(p.method)) : null,
     el("td", {}, taskTitle(p.task)),
-    el("td", {}, el("span", { class: "untrusted" }, p.setting || "–"), p.flags.map((f) => el("span", { class: "tag warning" }, f)), p.command ? el("details", { class: "small" }, el("summary", {}, "command"), commandLine(p.command)) : null),
+    el("td", {}, el("span", { class: "untrusted" }, p.setting || "–"), pointTags(p), p.command ? el("details", { class: "small" }, el("summary", {}, "command"), commandLine(p.command)) : null),
     el("td", { class: "num" }, fixed(p.tpf, 2) + (p.nominal ? " nominal" : "")), el("td", { class: "num soft" }, range(p.tpf_lo, p.tpf_hi, 2)),
     el("td", { class: "num" }, fixed(p.accuracy, 2)), el("td", { class: "num soft" }, range(p.acc_lo, p.acc_hi, 1)),
     el("td", { class: "num" }, p.n_samples ?? "–"), el("td", { class: "num" }, fixed(p.tps, 1)), el("td", { class: "num" }, fixed(p.positions_per_token, 1))));
@@ -27,13 +31,10 @@ function aupTable(row, board) {
 }
 
 function detailRow(row, board, width) {
-  const about = method(row.method);
   const notes = findingsOf(row);
-  const absent = board.tasks.filter((t) => row.cells[t].aup === null);
   const points = board.tasks.flatMap((t) => [...row.cells[t].points].sort((a, b) => a.tpf - b.tpf));
   const inner = el("div", { class: "inner" },
-    about.summary ? el("p", {}, about.summary, about.citation ? el("span", { class: "soft" }, " " + about.citation) : null) : null,
-    row.ranked ? null : el("p", { class: "notice" }, "Unranked: " + (row.why || (absent.length ? "no point on " + absent.map(taskTitle).join(", ") + "; the averages are over the " + row.n_tasks + " tasks it has." : "marked by the report."))),
+    row.ranked ? null : el("p", { class: "notice" }, "Unranked: no point on " + row.missing.map(taskTitle).join(", ") + ". The averages are over the " + plural(row.n_tasks, "task") + " it has."),
     notes.length ? el("h3", {}, "Audit findings") : null, notes.map((f) => findingCard(f, false)),
     el("h3", {}, "AUP under this cohort and y_max"), aupTable(row, board),
     el("h3", {}, "Measured points"), pointTable(points, false));

@@ -1,35 +1,38 @@
 // Audit findings and protocol cards.
 
+const checkTitle = (check) => check.charAt(0).toUpperCase() + check.slice(1).replace(/[-_]/g, " ");
+
 function findingCard(finding, withRows) {
-  const rows = withRows ? el("div", { class: "rows" }, ...finding.rows.filter((r) => r.method).slice(0, 24).map((r) => el("button", { type: "button", onclick: () => showRow(r) },
-    [method(r.method).title, r.task ? taskTitle(r.task) : null, r.suite && suiteOf(r.suite) ? suiteOf(r.suite).title : null].filter(Boolean).join(" · ")))) : null;
-  return el("div", { class: "finding " + finding.severity, id: withRows ? "finding-" + finding.n : null, tabindex: withRows ? "-1" : null },
-    el("div", {}, el("span", { class: "tag " + finding.severity }, finding.severity), " ", el("strong", {}, finding.title)),
-    finding.text && finding.text !== finding.title ? el("p", {}, finding.text) : null, rows);
+  const about = [finding.suite ? suiteOf(finding.suite)?.title || finding.suite : null, finding.source || null, ...finding.tasks.map(taskTitle)].filter(Boolean);
+  const rows = withRows && finding.methods.length ? el("div", { class: "rows" }, ...finding.methods.slice(0, 24).map((name) =>
+    el("button", { type: "button", onclick: () => showRow(finding, name) }, swatch(name), titleOf(name)))) : null;
+  return el("div", { class: "finding " + finding.level, id: withRows ? "finding-" + finding.n : null, tabindex: withRows ? "-1" : null },
+    el("div", {}, el("span", { class: "tag " + finding.level }, finding.level), " ", el("strong", {}, checkTitle(finding.check)), about.length ? el("span", { class: "soft small" }, " · " + about.join(" · ")) : null),
+    el("p", {}, finding.text), rows);
 }
 
 /** From a finding to the leaderboard line it is about. */
-function showRow(ref) {
-  const suite = ref.suite && suiteOf(ref.suite) ? ref.suite : state.suite;
-  const holds = (c) => c.members.some((m) => m.suite === suite && m.method === ref.method && (!ref.source || m.source === ref.source));
-  const home = [cohort(), ...DATA.cohorts].find((c) => c && holds(c));
+function showRow(finding, name) {
+  const holds = (c) => c && (!finding.suite || c.suite === finding.suite) && c.methods.some(([m, s]) => m === name && (!finding.source || s === finding.source));
+  const home = [cohort(), ...cohorts(state.suite), ...DATA.cohorts].find(holds);
   if (!home) return;
-  const row = home.members.find((m) => m.suite === suite && m.method === ref.method && (!ref.source || m.source === ref.source));
-  state.hiddenSources.delete(row.source);
+  const [, source] = home.methods.find(([m, s]) => m === name && (!finding.source || s === finding.source));
+  state.hiddenSources.delete(source);
   byId("filter").value = "";
   byId("ranked-only").checked = false;
-  change({ suite, cohort: home.id, text: "", rankedOnly: false });
-  state.open.add(rowKey(row));
+  change({ suite: home.suite, cohort: home.name, text: "", rankedOnly: false });
+  const key = rowKey({ suite: home.suite, method: name, source });
+  state.open.add(key);
   renderBoard();
-  const line = [...byId("board").querySelectorAll("tr[data-row]")].find((r) => r.dataset.row === rowKey(row));
+  const line = [...byId("board").querySelectorAll("tr[data-row]")].find((r) => r.dataset.row === key);
   line?.scrollIntoView({ block: "center" });
-  line?.querySelector("button")?.focus();
+  line?.querySelector("button")?.focus({ preventScroll: true });
 }
 
 function renderFindings() {
   const wanted = byId("finding-filter").value;
   const here = byId("finding-suite").checked;
-  const list = DATA.findings.filter((f) => (wanted === "all" || f.severity === wanted) && (!here || !f.rows.length || f.rows.some((r) => !r.suite || r.suite === state.suite)));
+  const list = DATA.findings.filter((f) => (wanted === "all" || f.level === wanted) && (!here || !f.suite || f.suite === state.suite));
   byId("finding-count").textContent = plural(list.length, "finding") + " of " + DATA.findings.length;
   const head = list.slice(0, 12).map((f) => findingCard(f, true));
   const tail = list.slice(12).map((f) => findingCard(f, true));
@@ -37,8 +40,8 @@ function renderFindings() {
 }
 
 function setUpFindings() {
-  const present = SEVERITIES.filter((s) => DATA.findings.some((f) => f.severity === s));
-  fill(byId("finding-filter"), option("all", "Every severity", true), ...present.map((s) => option(s, s, false)));
+  const present = SEVERITIES.filter((s) => DATA.findings.some((f) => f.level === s));
+  fill(byId("finding-filter"), option("all", "every level", true), ...present.map((s) => option(s, s, false)));
   byId("finding-filter").addEventListener("change", renderFindings);
   byId("finding-suite").addEventListener("change", renderFindings);
   document.addEventListener("click", (e) => {
@@ -52,14 +55,20 @@ function setUpFindings() {
   onChange(renderFindings);
 }
 
-function protocolCard(protocol) {
-  const facts = Object.entries(protocol.facts).filter(([, v]) => v !== null && v !== "");
-  return el("article", { class: "card" }, el("h3", {}, protocol.id, " ", protocol.mini ? el("span", { class: "tag mini" }, "mini") : null),
-    protocol.summary ? el("p", { class: "small" }, protocol.summary) : null,
-    el("dl", { class: "facts" }, ...facts.flatMap(([k, v]) => [el("dt", {}, k), el("dd", {}, el("span", { class: String(v).length > 24 ? "untrusted" : "" }, v))])));
+/** A protocol field as text: settings per method and the like become lines. */
+const fieldText = (value) => (value && typeof value === "object" && !Array.isArray(value) ? Object.entries(value).map(([k, v]) => k + ": " + fieldText(v)).join("\n")
+  : Array.isArray(value) ? value.map((v) => JSON.stringify(v)).join(", ") : String(value));
+
+function protocolCard(card) {
+  const facts = Object.entries(card.fields).map(([k, v]) => [k, v === null || v === undefined ? "" : fieldText(v)]).filter(([, v]) => v !== "");
+  return el("article", { class: "card" }, el("h3", {}, card.title), el("p", { class: "small soft" }, el("span", { class: "tag" }, card.source), " ", suiteOf(card.suite)?.mini ? el("span", { class: "tag mini" }, "mini") : null, " ", card.methods.map((m) => titleOf(m)).join(", ")),
+    el("dl", { class: "facts" }, ...facts.flatMap(([k, v]) => [el("dt", {}, k.replace(/_/g, " ")), el("dd", {}, el("span", { class: "field" }, v))])));
 }
 
 function renderProtocols() {
-  const list = DATA.protocols.filter((p) => !p.suites.length || p.suites.includes(state.suite));
-  fill(byId("protocol-list"), ...(list.length ? list.map(protocolCard) : [el("p", { class: "soft" }, "No protocol card is stored for this suite.")]));
+  const sources = unique(members().map((m) => m.source));
+  const list = DATA.protocols.filter((c) => c.suite === state.suite && sources.includes(c.source));
+  const order = tasks();
+  list.sort((a, b) => order.indexOf(a.task) - order.indexOf(b.task));
+  fill(byId("protocol-list"), ...(list.length ? list.map(protocolCard) : [el("p", { class: "soft" }, "No protocol card is stored for this cohort.")]));
 }

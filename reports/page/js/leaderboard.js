@@ -14,10 +14,8 @@ function boardColumns(tasksShown, tops) {
   return columns;
 }
 
-const taskTitle = (task) => DATA.tasks[task]?.title || task;
-
 function sortValue(row, key) {
-  if (key === "method") return method(row.method).title.toLowerCase();
+  if (key === "method") return titleOf(row.method).toLowerCase();
   if (key.startsWith("task:")) return row.cells[key.slice(5)]?.aup ?? null;
   return row[key] ?? null;
 }
@@ -37,7 +35,7 @@ function filterRows(rows) {
   const words = state.text.toLowerCase().split(/\s+/).filter(Boolean);
   return rows.filter((row) => {
     const about = method(row.method);
-    const hay = [row.method, about.title, about.family, row.source].join(" ").toLowerCase();
+    const hay = [row.method, about.title, about.kind, titleOf(row.method), row.source].join(" ").toLowerCase();
     return words.every((w) => hay.includes(w)) && !state.hiddenSources.has(row.source) && (!state.rankedOnly || row.ranked);
   });
 }
@@ -55,10 +53,10 @@ function headCell(column) {
 
 function taskCell(row, task, best) {
   const cell = row.cells[task];
-  if (!cell || cell.aup === null) return el("td", { class: "num missing", title: "No point of this row on this task" }, "missing");
+  if (!cell || cell.aup === null) return el("td", { class: "num missing", "data-task": task, title: "No point of this row on this task; nothing is averaged over it" }, "missing");
   const notes = findingsOf(row, task);
-  const mark = notes.length ? el("a", { class: "note-mark", href: "#finding-" + notes[0].n, title: notes.map((f) => f.title).join("\n"), "aria-label": plural(notes.length, "finding") + ": " + notes.map((f) => f.title).join("; ") }, "▲") : null;
-  const at = cell.shown ? fixed(cell.shown.accuracy, 2) + " @ " + fixed(cell.shown.tpf, 2) + (cell.shown.nominal ? " nominal" : "") : "";
+  const mark = notes.length ? el("a", { class: "note-mark", href: "#finding-" + notes[0].n, title: notes.map((f) => f.text).join("\n"), "aria-label": plural(notes.length, "finding") + ": " + notes.map((f) => f.text).join(" ") }, "▲") : null;
+  const at = cell.shown ? fixed(cell.shown.accuracy, 2) + " @ " + fixed(cell.shown.tpf, 2) : "";
   const interval = cell.reported ? range(cell.reported.aup_lo, cell.reported.aup_hi, 1) : "";
   return el("td", { class: "num" + (isNumber(best) && Math.abs(cell.aup - best) < 1e-9 ? " best" : ""), "data-aup": String(cell.aup), "data-task": task, title: interval ? "95 % interval " + interval : null },
     el("span", { class: "value" }, fixed(cell.aup, 2)), mark, el("span", { class: "under" }, at));
@@ -67,17 +65,16 @@ function taskCell(row, task, best) {
 function boardRow(row, tasksShown, best, top) {
   const key = rowKey(row);
   const open = state.open.has(key);
-  const about = method(row.method);
   const toggle = el("button", { type: "button", "aria-expanded": String(open), onclick: () => {
     if (open) state.open.delete(key); else state.open.add(key);
     renderBoard();
     [...byId("board").querySelectorAll("tr[data-row]")].find((r) => r.dataset.row === key)?.querySelector("button")?.focus();
-  } }, about.title);
+  } }, titleOf(row.method));
   const notes = findingsOf(row);
   const name = el("th", { scope: "row" }, el("div", { class: "name" }, swatch(row.method), toggle),
-    el("div", { class: "marks" }, el("span", { class: "tag" }, row.source), suiteOf(row.suite).mini ? el("span", { class: "tag mini" }, "mini") : null,
-      notes.length ? el("span", { class: "tag " + worst(notes) }, plural(notes.length, "note")) : null));
-  const rank = row.ranked ? el("td", { class: "num rank" }, row.rank ?? "–") : el("td", { class: "num rank", title: row.why }, "unranked");
+    el("div", { class: "marks" }, el("span", { class: "soft name-id" }, row.method), el("span", { class: "tag" }, row.source), suiteOf(row.suite).mini ? el("span", { class: "tag mini" }, "mini") : null,
+      notes.length ? el("span", { class: "tag " + worst(notes) }, plural(notes.length, "finding")) : null));
+  const rank = row.ranked ? el("td", { class: "num rank" }, row.rank ?? "–") : el("td", { class: "num rank", title: "Missing: " + row.missing.map(taskTitle).join(", ") }, "unranked");
   const bar = el("span", { class: "bar-cell", "aria-hidden": "true" }, el("i"));
   bar.firstChild.style.setProperty("--c", colorOf(row.method));
   bar.firstChild.style.width = isNumber(row.avg_aup) && top > 0 ? (100 * row.avg_aup) / top + "%" : "0";

@@ -1,0 +1,32 @@
+// Starts the page: tables at once, charts as soon as the plotting library is unpacked.
+
+function startHarnessReport() {
+  state.suite = suiteNames()[0] || null;
+  state.ymax = defaultYMax();
+  keepCohortValid();
+  fill(byId("header-notes"), ...DATA.header.map((line) => el("p", { class: "notice" }, line)), ...DATA.left_out.map((line) => el("p", { class: "notice" }, line)));
+  setUpControls();
+  setUpBoard();
+  setUpCurves();
+  onChange(renderTableFindings);
+  setUpFindings();
+  onChange(renderProtocols);
+  setUpReplay();
+  setUpTheme()();
+  const draw = () => { drawCharts(); document.documentElement.dataset.ready = "true"; };
+  const failed = (error) => {
+    byId("charts-failed").hidden = false;
+    byId("charts-failed").textContent = visible("The charts need a browser with DecompressionStream (2023 or newer); tables and replay work without. " + error);
+    document.documentElement.dataset.ready = "no-charts";
+  };
+  loadPlotly().then(draw, failed);
+}
+
+function renderTableFindings() {
+  const list = findingsOfTable();
+  const box = byId("table-findings");
+  box.hidden = !list.length;
+  fill(box, el("summary", {}, plural(list.length, "finding") + " about this table as a whole"), ...list.map((f) => findingCard(f, false)));
+}
+
+startHarnessReport();
