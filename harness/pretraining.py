@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 TOKENIZER_TEXTS = 8000
 # a share of the examples shows a reference answer in the prompt, so that a teacher can read one later (TAD)
 PRIVILEGED_SHARE = 0.15
+KINDS = ("diffusion", "ar")
+# arithmetic in words is learned last, so it is shown most
+TASK_WEIGHTS = {"gsm8k": 8, "math": 5, "mbpp": 4, "humaneval": 3}
 
 
 def privileged(prompt: str, reference: str) -> str:
@@ -24,8 +28,8 @@ def privileged(prompt: str, reference: str) -> str:
 
 
 def draw_problem(rng: random.Random) -> Problem:
-    """A training problem of one of the four tasks, all equally likely."""
-    task = TASKS[rng.choice(sorted(TASKS))]
+    """A training problem of one of the four tasks, by `TASK_WEIGHTS`."""
+    task = TASKS[rng.choices(list(TASK_WEIGHTS), list(TASK_WEIGHTS.values()))[0]]
     while True:
         problem = task.make(rng)
         if problem.split == "train":
@@ -70,14 +74,40 @@ def drawer(tokenizer: PreTrainedTokenizerFast) -> Callable[[random.Random], tupl
     return draw
 
 
-def pretrain_mini(kind: str, out: Path, overrides: dict[str, Any], on_step: Callable[..., None]) -> dict[str, Any]:
-    """Pretrain one mini model in `out` (resuming what is there); returns the record for the manifest."""
+def pretrain_mini(
+    kind: str, out: Path, *, steps: int | None = None, seed: int = 0, threads: int = 0, progress: bool = True
+) -> dict[str, Any]:
+    """Pretrain one mini model in `out` (continuing what is there), export `out/checkpoint`, return its manifest."""
+    import torch
+
+    from methods.distill.export import export_mini, manifest_of
     from methods.distill.pretrain import PretrainConfig, pretrain
 
-    config = PretrainConfig(kind=kind, **overrides)
+    if threads:
+        torch.set_num_threads(threads)
+    config = PretrainConfig(kind=kind, seed=seed, **({} if steps is None else {"steps": steps}))
     tokenizer = build_tokenizer(config.vocab)
     special = {"eos": tokenizer.eos_token_id, "mask": tokenizer.mask_token_id, "pad": tokenizer.pad_token_id}
-    model, record = pretrain(config, drawer(tokenizer), special, out, on_step=on_step)
-    record["data"] = {"tasks": sorted(TASKS), "fingerprint": data_fingerprint(config.seed)}
-    record["privileged_share"] = PRIVILEGED_SHARE
-    return {"model": model, "tokenizer": tokenizer, "record": record, "special": special}
+    with _bar(config.steps, progress) as on_step:
+        model, record = pretrain(config, drawer(tokenizer), special, out, on_step=on_step)
+    manifest = manifest_of(model, record) | {
+        "command": f"harness pretrain --suite mini --kind {kind} --steps {config.steps} --seed {seed}",
+        "data": {"tasks": TASK_WEIGHTS, "fingerprint": data_fingerprint(seed), "privileged_share": PRIVILEGED_SHARE},
+    }
+    export_mini(model, tokenizer, special, kind, out / "checkpoint", manifest)
+    return manifest
+
+
+@contextmanager
+def _bar(steps: int, shown: bool) -> Iterator[Callable[[int, float, float], None]]:
+    """A progress bar on stderr with the loss and the speed; resumes where the training does."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), disable=not shown) as bar:
+        task = bar.add_task("pretrain", total=steps)
+
+        def on_step(step: int, loss: float, speed: float) -> None:
+            bar.update(task, completed=step + 1, description=f"loss {loss:.3f}, {speed:,.0f} tokens/s")
+
+        yield on_step

@@ -54,7 +54,7 @@ def batches(draw: Draw, rng: random.Random, size: int, parts: int, gen_length: i
         group = examples[part * share : (part + 1) * share]
         longest = max(len(prompt) + len(reply) for prompt, reply in group) + 1
         room = min(len(prompt) for prompt, _ in group) + gen_length - longest
-        length = longest + int(rng.random() ** 3 * max(room, 0))
+        length = longest + int(rng.random() ** 4 * max(room, 0))
         made.append(collate(group, length, eos, tail_weight=0.1))
     return made
 

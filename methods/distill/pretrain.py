@@ -39,8 +39,8 @@ class PretrainConfig:
     gen_length: int = 96
     block: int = 16
     block_share: float = 0.5
-    steps: int = 6000
-    batch: int = 96
+    steps: int = 5500
+    batch: int = 60
     parts: int = 2
     lr_matrix: float = 0.004
     lr_other: float = 0.002
