@@ -122,15 +122,13 @@ def cohorts(points: Sequence[Point]) -> list[Finding]:
         for table in tables:
             own = [p for p in members if p.source == table.name and table.suite == suite]
             if own and task in table.tasks:
-                rivals = [p.accuracy for p in points if (p.source, p.suite, p.task) == (table.name, suite, task)]
-                dllm = [
-                    p.accuracy
-                    for p in points
-                    if (p.source, p.suite, p.task) == (table.name, suite, task) and kinds[p.method] != "ar"
-                ]
-                for name, pool in ((table.name, rivals), (f"{table.name} without AR", dllm)):
-                    if kinds[method] != "ar" or "without" not in name:
-                        values[name] = {"y_max": max(pool), "aup": aup([p.pair for p in own], max(pool))}
+                pool = [p for p in points if (p.source, p.suite, p.task) == (table.name, suite, task)]
+                rivals = [p.accuracy for p in pool]
+                dllm = [p.accuracy for p in pool if kinds[p.method] != "ar"]
+                for name, values_of in ((table.name, rivals), (f"{table.name} without AR", dllm)):
+                    if "without" not in name or (kinds[method] != "ar" and max(dllm) < max(rivals)):
+                        best = max(values_of)
+                        values[name] = {"y_max": best, "aup": aup([p.pair for p in own], best)}
         scores = [value["aup"] for value in values.values()]
         if scores and max(scores) - min(scores) > 0.005:
             parts = [f"{value['aup']:.2f} ({name}, y_max {value['y_max']:g})" for name, value in values.items()]
@@ -154,7 +152,7 @@ def extra_points(points: Sequence[Point]) -> list[Finding]:
         raises = sorted(more)[0][1] - sorted(more)[-1][1] > DROP
         text = (
             f"{suite}/{task} {method}: AUP {without:.2f} becomes {with_them:.2f} with the {len(extra)} commented-out "
-            f"points" + (" (the source's own function stops on them)." if raises else ".")
+            f"point{'s' if len(extra) > 1 else ''}" + (" (the source's own function stops on them)." if raises else ".")
         )
         data = {"without": without, "with": with_them, "y_max": y_max, "points": [point.pair for point in extra]}
         data["reference_raises"] = raises

@@ -9,8 +9,8 @@ from typing import Any
 from harness.stats import Samples
 from reports import published as papers
 from reports.audit import audit_published
-from reports.aup import ALPHA, DROP
 from reports.audit_runs import audit_runs
+from reports.aup import ALPHA, DROP
 from reports.cohort import JOINT, counts, make_cohorts, task_order
 from reports.errors import ReportError, unknown
 from reports.intervals import aup_intervals, with_wilson
@@ -57,8 +57,9 @@ def collect(
     used = _used(data, own)
     every = [*findings, *mixed, *duplicates, *audit_runs(used, own)]
     every += audit_published(published, suite) if published else []
-    options = {"suite": suite, "y_max": y_max, "alpha": alpha, "drop": drop, "mixed_protocols": mixed_protocols}
-    options |= {"extra_points": extra_points, "draws": draws, "published": list(published)}
+    options: dict[str, Any] = {"suite": suite, "y_max": y_max, "alpha": alpha, "drop": drop}
+    options |= {"mixed_protocols": mixed_protocols, "extra_points": extra_points, "draws": draws}
+    options["published"] = list(published)
     return Report(
         title="Accuracy under parallel decoding" + (f": {suite}" if suite else ""),
         header=_header(points, mixed, cohorts, findings, options),

@@ -5,15 +5,18 @@ Nothing here computes; the modules that fill these are `published`, `runs`, `coh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 POINT_COLUMNS = (
-    "suite,task,method,source,setting,tpf,accuracy,tpf_lo,tpf_hi,acc_lo,acc_hi,n_samples,nominal,run_id".split(",")
+    *("suite", "task", "method", "source", "setting", "tpf", "accuracy"),
+    *("tpf_lo", "tpf_hi", "acc_lo", "acc_hi", "n_samples", "nominal", "run_id"),
 )
-AUP_COLUMNS = "suite,task,method,source,aup,aup_lo,aup_hi,y_max,alpha,n_points,cohort".split(",")
-LEADERBOARD_COLUMNS = "suite,method,source,n_tasks,avg_accuracy,avg_tpf,avg_aup,cohort".split(",")
+AUP_COLUMNS = (
+    *("suite", "task", "method", "source", "aup", "aup_lo", "aup_hi", "y_max", "alpha", "n_points", "cohort"),
+)
+LEADERBOARD_COLUMNS = ("suite", "method", "source", "n_tasks", "avg_accuracy", "avg_tpf", "avg_aup", "cohort")
 
 
 @dataclass(frozen=True)
@@ -178,6 +181,6 @@ class Report:
         return asdict(self)
 
 
-def row(item: Any, columns: list[str]) -> dict[str, Any]:
+def row(item: Any, columns: Sequence[str]) -> dict[str, Any]:
     """The named columns of one of the dataclasses above."""
     return {name: getattr(item, name) for name in columns}
