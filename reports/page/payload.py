@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from reports.audit_page import HEADS
 from reports.cohort import counts, members_points
 from reports.model import Cohort, Point, Report
 
 SUITE_TITLES = {"mini": "Mini (embedded)", "llada": "LLaDA", "dream": "Dream", "dream_coder": "Dream-Coder"}
-# matplotlib's marker and line names, as reports/style.py has them, in Plotly's words.
+# matplotlib's markers, as reports/style.py has them, in Plotly's words.
 SYMBOLS = {"o": "circle", "s": "square", "D": "diamond", "d": "diamond-tall", "^": "triangle-up", "v": "triangle-down"}
 SYMBOLS |= {"<": "triangle-left", ">": "triangle-right", "P": "cross", "X": "x", "*": "star", "p": "pentagon"}
 SYMBOLS |= {"h": "hexagon", "H": "hexagon2", "8": "octagon"}
-DASHES = {"-": "solid", "--": "dash", "-.": "dashdot", ":": "dot"}
 DETAILS = ("setting", "pieces", "trace", "text", "outcome", "correct", "tokens", "forwards", "nfe", "stop_reason")
 
 
@@ -33,9 +33,10 @@ def payload(report: Report) -> dict[str, Any]:
         "cohorts": [cohort(item, points, bool(report.options.get("extra_points"))) for item in report.cohorts],
         "aup": [asdict(row) for row in report.aup],
         "leaderboard": [asdict(row) for row in report.leaderboard],
+        "checks": {name: HEADS.get(name, name) for name in dict.fromkeys(found.check for found in report.findings)},
         "findings": [{"n": n, **asdict(found), "data": None} for n, found in enumerate(report.findings)],
         "protocols": [asdict(card) for card in report.protocols],
-        "speeds": [speed(row) for row in report.tps],
+        "speeds": [speed(row) for row in report.tps if row["source"] != "run"],
         "prompts": [],
         "samples": [],
     }
@@ -53,14 +54,14 @@ def is_mini(suite: str) -> bool:
 
 
 def method(look: Mapping[str, Any]) -> dict[str, Any]:
-    """A method's title and look, with Plotly's names for marker and line."""
+    """A method's title and look, with Plotly's name for the marker."""
     color = look.get("color") or {}
     return {
         "title": look.get("title", ""),
         "kind": look.get("kind", ""),
         "color": {"light": color.get("light", "#666666"), "dark": color.get("dark", "#a0a0a0")},
         "symbol": SYMBOLS.get(str(look.get("marker")), "circle"),
-        "dash": DASHES.get(str(look.get("dash")), "solid"),
+        "dash": look.get("dash", "solid"),
     }
 
 

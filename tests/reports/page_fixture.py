@@ -1,22 +1,20 @@
 """A small report for the page's tests: published numbers as they are, and a few made-up runs of the mini suite.
 
 The runs are test data, never shown anywhere else: three methods with curves, one row that lacks a task, one dropped
-point, replay samples of one prompt, and hostile text where a model or a third party could put it.
+point, replay samples of two prompts, and hostile text wherever a model or a third party could put it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from reports import published
-from reports.aup import ALPHA, DROP
-from reports.cohort import counts, make_cohorts
+from reports.cohort import make_cohorts
+from reports.collect import collect
 from reports.model import Finding, Point, ProtocolCard, Report
 from reports.rank import aup_rows, leader_rows
+from reports.style import describe
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999", "#7A5C00", "#5B3A8C")
-MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 HOSTILE = '</script><script>window.hacked=1</script><img src=x onerror="window.hacked=2">"\'`${window.hacked=3}'
 BIDI = "left\u202eright\u2066x\u2069\u200f\ufeff\u2028end"
 
@@ -33,35 +31,34 @@ CURVES: dict[str, dict[str, list[tuple[float, float]]]] = {
 
 def mini_points() -> list[Point]:
     """Made-up runs of the mini suite; d3llm has no mbpp run."""
-    points = []
-    for method, tasks in CURVES.items():
-        for task, pairs in tasks.items():
-            for n, (tpf, accuracy) in enumerate(pairs):
-                setting = f"threshold={0.3 + 0.1 * n:.1f}" + (f" {HOSTILE}{BIDI}" if method == "d3llm" else "")
-                points.append(
-                    Point(
-                        *("mini", task, method, "run", setting, tpf, accuracy, tpf * 0.95, tpf * 1.05),
-                        *(accuracy - 4, accuracy + 4, 200, False, f"{method}-{task}-{n}"),
-                        label=method,
-                        protocol=f"mini/{task}",
-                        tps=40 * tpf,
-                        positions_per_token=300 / tpf,
-                        command=f"harness run --method {method} --task {task} --set threshold={0.3 + 0.1 * n:.1f}",
-                    )
-                )
-    return points
+    return [
+        mini_point(method, task, n, *pair)
+        for method, tasks in CURVES.items()
+        for task, pairs in tasks.items()
+        for n, pair in enumerate(pairs)
+    ]
+
+
+def mini_point(method: str, task: str, n: int, tpf: float, accuracy: float) -> Point:
+    """One of them, with intervals, speed, command, and for d3llm a hostile setting."""
+    setting = f"threshold={0.3 + 0.1 * n:.1f}"
+    command = f"harness run --method {method} --task {task} --set {setting}"
+    where = {"suite": "mini", "task": task, "method": method, "source": "run", "label": method}
+    bars = {"tpf_lo": tpf * 0.95, "tpf_hi": tpf * 1.05, "acc_lo": accuracy - 4, "acc_hi": accuracy + 4}
+    more = {"tps": 40 * tpf, "positions_per_token": 300 / tpf, "n_samples": 200, "run_id": f"{method}-{task}-{n}"}
+    setting += f" {HOSTILE}{BIDI}" if method == "d3llm" else ""
+    values: dict[str, Any] = {**where, **bars, **more, "protocol": f"mini/{task}", "command": command}
+    return Point(setting=setting, tpf=tpf, accuracy=accuracy, **values)
 
 
 def sample(method: str, pieces: list[str], trace: list[int], **more: Any) -> dict[str, Any]:
     """One replay sample as `reports.replay` makes them, kept up to the first end-of-text piece."""
     tokens = pieces.index("<|eos|>") if "<|eos|>" in pieces else len(pieces)
-    base = {
-        **{"run_id": f"{method}-gsm8k-0", "suite": "mini", "method": method, "task": "gsm8k", "doc_id": 7},
-        **{"setting": "threshold=0.3", "prompt": "Question: Ann has 3 apples and buys 4. How many?\nAnswer:"},
-        **{"pieces": pieces, "trace": trace, "text": "".join(pieces[:tokens]), "outcome": "correct", "correct": 1},
-        **{"tokens": tokens, "forwards": max(trace), "nfe": max(trace), "stop_reason": "eos"},
-    }
-    return base | more
+    where = {"run_id": f"{method}-gsm8k-0", "suite": "mini", "method": method, "task": "gsm8k", "doc_id": 7}
+    prompt = "Question: Ann has 3 apples and buys 4. How many?\nAnswer:"
+    output = {"prompt": prompt, "pieces": pieces, "trace": trace, "text": "".join(pieces[:tokens]), "tokens": tokens}
+    counts = {"forwards": max(trace), "nfe": max(trace), "outcome": "correct", "correct": 1, "stop_reason": "eos"}
+    return {**where, "setting": "threshold=0.3", **output, **counts, **more}
 
 
 def replay_samples() -> list[dict[str, Any]]:
@@ -70,63 +67,40 @@ def replay_samples() -> list[dict[str, Any]]:
     tail = ["<|eos|>"] * 8
     bad = [HOSTILE, " ", BIDI, "\n", "<b>bold</b>", " ####", " 7"]
     return [
-        sample("vanilla", words + tail, list(range(1, 17)) + [17] * 8),
-        sample("tad_speed", words + tail, [1, 1, 2, 1, 1, 2, 1, 3, 3, 4, 2, 3, 3, 1, 1, 4] + [2] * 8),
-        sample("vanilla", bad, list(range(1, 8)), doc_id=8, prompt=HOSTILE + BIDI, outcome=HOSTILE, correct=0),
+        sample("vanilla", words + tail, [*range(1, 17), *[17] * 8]),
+        sample("tad_speed", words + tail, [1, 1, 2, 1, 1, 2, 1, 3, 3, 4, 2, 3, 3, 1, 1, 4, *[2] * 8]),
+        sample("vanilla", bad, [*range(1, 8)], doc_id=8, prompt=HOSTILE + BIDI, outcome=HOSTILE, correct=0),
         sample("d3llm", bad, [1, 2, 1, 2, 3, 3, 3], doc_id=8, prompt=HOSTILE + BIDI, correct=0),
     ]
 
 
 def findings() -> tuple[Finding, ...]:
-    """One per level, one hostile, one about a whole table."""
+    """One about a cell, a hostile one, and one about the whole table."""
     return (
-        Finding("not-k-of-n", "warning", "58.5 is not k/200 for any k.", "mini", "run", ("gsm8k",), ("tad_speed",)),
+        Finding("not-k-of-n", "warning", "58.3 is not k/200 for any k.", "mini", "run", ("gsm8k",), ("tad_speed",)),
         Finding("duplicate-runs", "error", HOSTILE + BIDI, "mini", "run", ("math",), ("d3llm",)),
-        Finding("averages", "note", "The table divides by 5 whatever the number of tasks.", "llada", "published:d3llm"),
+        Finding("different-data", "warning", "Two fingerprints of the data.", "mini", "run", ("mbpp",)),
     )
 
 
-def methods(names: list[str]) -> dict[str, Mapping[str, Any]]:
-    """Titles of the published methods, and a look for each."""
-    known = published.methods()
-    look = {}
-    for n, name in enumerate(names):
-        color = COLORS[n % len(COLORS)]
-        title = known.get(name, {}).get("title", name)
-        marker = MARKERS[n % len(MARKERS)]
-        look[name] = {
-            "title": title,
-            "kind": "dllm",
-            "color": {"light": color, "dark": color},
-            "marker": marker,
-            "dash": "-",
-        }
-    return look
-
-
-def report(samples: list[dict[str, Any]] | None = None, title: str = "Fixture") -> Report:
-    """The whole fixture as `reports.collect` would return it, made with the same functions."""
-    points = [*mini_points(), *published.points(statuses=published.EVERY_STATUS)]
-    counted = [point for point in points if counts(point)]
-    cohorts = make_cohorts(counted, joint=True)
-    aups = [row for cohort in cohorts for row in aup_rows(cohort, counted)]
-    board = [row for cohort in cohorts for row in leader_rows(cohort, counted, aups)]
-    card = ProtocolCard(
-        "mini", "gsm8k", "run", ("vanilla", "tad_speed"), "mini/gsm8k v1", {"shots": 0, "until": ["\n\n"]}
-    )
-    return Report(
-        title=title,
-        header=(),
-        methods=methods(list(dict.fromkeys(point.method for point in points))),
-        tasks=published.tasks(),
-        points=tuple(points),
-        cohorts=cohorts,
-        aup=tuple(aups),
-        leaderboard=tuple(board),
-        findings=(*findings(), *published.known_differences()),
-        protocols=(card, *published.protocol_cards(published.PAPERS)),
-        runs={},
+def report(samples: list[dict[str, Any]] | None = None) -> Report:
+    """Both papers as `reports.collect` reads them, with the mini suite in front."""
+    papers = collect(published=("d3llm", "tad"), draws=0)
+    points = mini_points()
+    cohorts = make_cohorts(points)
+    aups = [row for cohort in cohorts for row in aup_rows(cohort, points)]
+    board = [row for cohort in cohorts for row in leader_rows(cohort, points, aups)]
+    fields = {"shots": 0, "until": ["\n\n"], "notes": HOSTILE}
+    card = ProtocolCard("mini", "gsm8k", "run", ("vanilla", "tad_speed"), "mini/gsm8k v1", fields)
+    return replace(
+        papers,
+        title="Fixture <b>report</b>",
+        methods={name: describe(name) for name in CURVES} | dict(papers.methods),
+        points=(*points, *papers.points),
+        cohorts=(*cohorts, *papers.cohorts),
+        aup=(*aups, *papers.aup),
+        leaderboard=(*board, *papers.leaderboard),
+        findings=(*findings(), *papers.findings),
+        protocols=(card, *papers.protocols),
         samples=tuple(replay_samples() if samples is None else samples),
-        tps=published.tps(),
-        options={"alpha": ALPHA, "drop": DROP, "y_max": "cohort", "extra_points": False},
     )

@@ -108,5 +108,5 @@ function endLabels(list, x, y, width) {
     placed.push(label);
   }
   return placed.map((l) => ({ x: view.x(l.last), y: view.y(l.last), text: plotlyText(l.text), showarrow: false, xanchor: "left", xshift: 8, yshift: l.py - l.at,
-    font: { size: 11, color: colorOf(l.s.row.method) }, opacity: state.focus && state.focus !== l.s.row.method ? 0.25 : 1 }));
+    bgcolor: isDark() ? "rgba(20,23,27,.6)" : "rgba(255,255,255,.65)", borderpad: 0, font: { size: 11, color: colorOf(l.s.row.method) }, opacity: state.focus && state.focus !== l.s.row.method ? 0.25 : 1 }));
 }

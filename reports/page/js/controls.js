@@ -4,7 +4,7 @@ const COHORT_TITLES = { "published:d3llm": "d3LLM leaderboard (published)", "pub
 
 function renderControls() {
   const suite = byId("suite");
-  fill(suite, ...suiteNames().map((n) => option(n, suiteOf(n).title + (suiteOf(n).mini ? " (mini)" : ""), n === state.suite)));
+  fill(suite, ...suiteNames().map((n) => option(n, suiteOf(n).title, n === state.suite)));
   fill(byId("cohort"), ...cohorts(state.suite).map((c) => option(c.name, COHORT_TITLES[c.name] || c.name, c.name === state.cohort)));
   const given = cohort()?.policy;
   const policies = [option("cohort", "best accuracy in the cohort", state.ymax === "cohort")];
@@ -46,8 +46,11 @@ function setUpTheme() {
 const isDark = () => document.documentElement.dataset.theme === "dark";
 const colorOf = (name) => (method(name).color[isDark() ? "dark" : "light"]);
 
+const GLYPHS = { circle: "●", square: "■", diamond: "◆", "diamond-tall": "⬧", "triangle-up": "▲", "triangle-down": "▼", "triangle-left": "◀", "triangle-right": "▶", cross: "✚", x: "✖", star: "★", pentagon: "⬟", hexagon: "⬢", hexagon2: "⬣", octagon: "⯃" };
+
+/** A method's marker in its colour, as in the charts: shape tells it apart where colour cannot. */
 function swatch(name) {
-  const mark = el("span", { class: "swatch", "aria-hidden": "true" });
+  const mark = el("span", { class: "swatch", "aria-hidden": "true" }, GLYPHS[method(name).symbol] || "●");
   mark.style.setProperty("--c", colorOf(name));
   return mark;
 }

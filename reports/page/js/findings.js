@@ -1,14 +1,15 @@
 // Audit findings and protocol cards.
 
-const checkTitle = (check) => check.charAt(0).toUpperCase() + check.slice(1).replace(/[-_]/g, " ");
+const checkTitle = (check) => DATA.checks[check] || check;
 
-function findingCard(finding, withRows) {
-  const about = [finding.suite ? suiteOf(finding.suite)?.title || finding.suite : null, finding.source || null, ...finding.tasks.map(taskTitle)].filter(Boolean);
-  const rows = withRows && finding.methods.length ? el("div", { class: "rows" }, ...finding.methods.slice(0, 24).map((name) =>
-    el("button", { type: "button", onclick: () => showRow(finding, name) }, swatch(name), titleOf(name)))) : null;
-  return el("div", { class: "finding " + finding.level, id: withRows ? "finding-" + finding.n : null, tabindex: withRows ? "-1" : null },
-    el("div", {}, el("span", { class: "tag " + finding.level }, finding.level), " ", el("strong", {}, checkTitle(finding.check)), about.length ? el("span", { class: "soft small" }, " · " + about.join(" · ")) : null),
-    el("p", {}, finding.text), rows);
+/** `place`: "group" below its check's heading, with buttons to its rows; "row" beside the row or table it is about. */
+function findingCard(finding, place) {
+  const grouped = place === "group";
+  const about = [grouped ? suiteOf(finding.suite)?.title || finding.suite : null, grouped ? finding.source : null, ...finding.tasks.map(taskTitle)].filter(Boolean).join(" · ");
+  const buttons = grouped ? finding.methods.slice(0, 24).map((name) => el("button", { type: "button", onclick: () => showRow(finding, name) }, swatch(name), titleOf(name))) : [];
+  return el("div", { class: "finding " + finding.level, id: grouped ? "finding-" + finding.n : null, tabindex: grouped ? "-1" : null },
+    el("div", { class: "small" }, grouped ? null : [el("span", { class: "tag " + finding.level }, finding.level), " ", el("strong", {}, checkTitle(finding.check)), " "], el("span", { class: "soft" }, about)),
+    el("p", {}, finding.text), buttons.length ? el("div", { class: "rows" }, ...buttons) : null);
 }
 
 /** From a finding to the leaderboard line it is about. */
@@ -29,14 +30,34 @@ function showRow(finding, name) {
   line?.querySelector("button")?.focus({ preventScroll: true });
 }
 
+/** The findings that pass the filters, by check: the worst level first, closed until asked for. */
 function renderFindings() {
   const wanted = byId("finding-filter").value;
   const here = byId("finding-suite").checked;
   const list = DATA.findings.filter((f) => (wanted === "all" || f.level === wanted) && (!here || !f.suite || f.suite === state.suite));
   byId("finding-count").textContent = plural(list.length, "finding") + " of " + DATA.findings.length;
-  const head = list.slice(0, 12).map((f) => findingCard(f, true));
-  const tail = list.slice(12).map((f) => findingCard(f, true));
-  fill(byId("finding-list"), ...head, ...(tail.length ? [el("details", { id: "finding-rest" }, el("summary", {}, plural(tail.length, "more finding")), ...tail)] : []));
+  const checks = unique(list.map((f) => f.check)).map((check) => {
+    const group = list.filter((f) => f.check === check);
+    return { check, group, level: worst(group) };
+  }).sort((a, b) => SEVERITIES.indexOf(a.level) - SEVERITIES.indexOf(b.level));
+  const isOpen = new Set([...byId("finding-list").querySelectorAll("details[open]")].map((d) => d.dataset.check));
+  fill(byId("finding-list"), ...checks.map(({ check, group, level }) => el("details", { class: "check", "data-check": check, open: isOpen.has(check) || level === "error" },
+    el("summary", {}, el("span", { class: "tag " + level }, level), " ", el("strong", {}, checkTitle(check)), el("span", { class: "soft" }, " · " + group.length)),
+    el("div", { class: "group" }, ...group.map((f) => findingCard(f, "group"))))));
+}
+
+/** A link to a finding opens its group first, whatever the filters hide. */
+function showFinding(id) {
+  if (!byId(id)) {
+    byId("finding-filter").value = "all";
+    byId("finding-suite").checked = false;
+    renderFindings();
+  }
+  const card = byId(id);
+  if (!card) return;
+  card.closest("details").open = true;
+  card.scrollIntoView({ block: "center" });
+  card.focus({ preventScroll: true });
 }
 
 function setUpFindings() {
@@ -47,10 +68,8 @@ function setUpFindings() {
   document.addEventListener("click", (e) => {
     const link = e.target.closest?.('a[href^="#finding-"]');
     if (!link) return;
-    const open = () => document.getElementById(link.getAttribute("href").slice(1));
-    if (!open()) { byId("finding-filter").value = "all"; byId("finding-suite").checked = false; renderFindings(); }
-    if (byId("finding-rest")?.contains(open())) byId("finding-rest").open = true;
-    open()?.focus({ preventScroll: true });
+    e.preventDefault();
+    showFinding(link.getAttribute("href").slice(1));
   });
   onChange(renderFindings);
 }

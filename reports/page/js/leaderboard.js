@@ -10,7 +10,7 @@ function boardColumns(tasksShown, tops) {
     { key: "avg_aup", label: "AUP", avg: true, title: "Mean AUP over the row's tasks, recomputed here from the points" },
   ];
   for (const task of tasksShown)
-    columns.push({ key: "task:" + task, label: taskTitle(task), task, under: "y_max " + fixed(tops[task], 2), title: "AUP; below it accuracy @ TPF of the point shown" });
+    columns.push({ mark: findingMark(findingsOfTable().filter((f) => f.tasks.includes(task) && f.level !== "note")), key: "task:" + task, label: taskTitle(task), task, under: "y_max " + fixed(tops[task], 2), title: "AUP; below it accuracy @ TPF of the point shown" });
   return columns;
 }
 
@@ -48,14 +48,20 @@ function headCell(column) {
     byId("board").querySelector(`th[data-key="${CSS.escape(column.key)}"] button`)?.focus();
   } }, column.label);
   return el("th", { scope: "col", "data-key": column.key, class: column.text ? "method" : "num" + (column.avg ? " avg" : ""),
-    "aria-sort": active ? (state.sort.down ? "descending" : "ascending") : "none" }, button, column.under ? el("span", { class: "under" }, column.under) : null);
+    "aria-sort": active ? (state.sort.down ? "descending" : "ascending") : "none" }, button, column.mark || null, column.under ? el("span", { class: "under" }, column.under) : null);
+}
+
+/** A mark beside a number that leads to what the audit says about it. */
+function findingMark(list) {
+  if (!list.length) return null;
+  const text = list.map((f) => checkTitle(f.check) + ": " + f.text);
+  return el("a", { class: "note-mark " + worst(list), href: "#finding-" + list[0].n, title: text.join("\n"), "aria-label": plural(list.length, "finding") + ": " + text.join(" ") }, "▲");
 }
 
 function taskCell(row, task, best) {
   const cell = row.cells[task];
   if (!cell || cell.aup === null) return el("td", { class: "num missing", "data-task": task, title: "No point of this row on this task; nothing is averaged over it" }, "missing");
-  const notes = findingsOf(row, task);
-  const mark = notes.length ? el("a", { class: "note-mark", href: "#finding-" + notes[0].n, title: notes.map((f) => f.text).join("\n"), "aria-label": plural(notes.length, "finding") + ": " + notes.map((f) => f.text).join(" ") }, "▲") : null;
+  const mark = findingMark(findingsOf(row, task).filter((f) => f.level !== "note"));
   const at = cell.shown ? fixed(cell.shown.accuracy, 2) + " @ " + fixed(cell.shown.tpf, 2) : "";
   const interval = cell.reported ? range(cell.reported.aup_lo, cell.reported.aup_hi, 1) : "";
   return el("td", { class: "num" + (isNumber(best) && Math.abs(cell.aup - best) < 1e-9 ? " best" : ""), "data-aup": String(cell.aup), "data-task": task, title: interval ? "95 % interval " + interval : null },

@@ -4,7 +4,7 @@ function startHarnessReport() {
   state.suite = suiteNames()[0] || null;
   state.ymax = defaultYMax();
   keepCohortValid();
-  fill(byId("header-notes"), ...DATA.header.map((line) => el("p", { class: "notice" }, line)), ...DATA.left_out.map((line) => el("p", { class: "notice" }, line)));
+  fill(byId("header-notes"), ...[...DATA.header, ...DATA.left_out].map((line) => el("p", { class: line.startsWith("MIXED") ? "notice" : "soft small" }, line)));
   setUpControls();
   setUpBoard();
   setUpCurves();
@@ -26,7 +26,7 @@ function renderTableFindings() {
   const list = findingsOfTable();
   const box = byId("table-findings");
   box.hidden = !list.length;
-  fill(box, el("summary", {}, plural(list.length, "finding") + " about this table as a whole"), ...list.map((f) => findingCard(f, false)));
+  fill(box, el("summary", {}, plural(list.length, "finding") + " about this table as a whole"), ...list.map((f) => findingCard(f, "row")));
 }
 
 startHarnessReport();

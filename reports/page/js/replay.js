@@ -4,7 +4,7 @@ const replay = { task: null, prompt: null, left: null, right: null, at: 0, lengt
 
 const samplesHere = () => DATA.samples.filter((s) => s.suite === state.suite);
 const promptKey = (s) => s.task + "\u0000" + s.doc_id;
-const sampleName = (s) => titleOf(s.method) + (s.setting ? " (" + s.setting + ")" : "") + " · " + s.outcome;
+const sampleName = (s) => titleOf(s.method) + (s.setting ? " (" + s.setting + ")" : "") + " · " + String(s.outcome).slice(0, 24);
 const samplesOfPrompt = () => DATA.samples.map((s, i) => ({ s, i })).filter(({ s }) => s.suite === state.suite && promptKey(s) === replay.prompt);
 
 /** Left the slowest, right the fastest in tokens per forward: the pair that shows what parallel decoding does. */
@@ -27,8 +27,8 @@ function fillChoices() {
   fill(byId("replay-task"), ...taskList.map((t) => option(t, taskTitle(t), t === replay.task)));
   fill(byId("replay-prompt"), ...prompts.map((key) => {
     const found = here.filter((s) => promptKey(s) === key);
-    const head = visible(promptOf(found[0])).trim().split("\n").filter(Boolean).at(-2) || "";
-    return option(key, "#" + found[0].doc_id + " · " + plural(found.length, "run") + " · " + head.slice(0, 60), key === replay.prompt);
+    const head = visible(promptOf(found[0])).trim().split("\n").filter(Boolean);
+    return option(key, "#" + found[0].doc_id + " · " + plural(found.length, "run") + " · " + (head.at(-2) || head.at(-1) || "").slice(0, 60), key === replay.prompt);
   }));
   const runs = samplesOfPrompt();
   fill(byId("replay-left"), ...runs.map(({ s, i }) => option(String(i), sampleName(s), i === replay.left)));

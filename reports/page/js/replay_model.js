@@ -28,8 +28,8 @@ function replayModel(sample) {
   return { sample, length, perForward, cumulative, keptCumulative, kept };
 }
 
-// A sequential ramp, light to dark in grey too (so it reads without colour vision): first forwards yellow, last ones deep blue.
-const RAMP = [[255, 247, 188], [199, 233, 180], [127, 205, 187], [65, 182, 196], [34, 134, 186], [37, 82, 158], [12, 44, 100]];
+// A sequential ramp, light to dark in grey too (so it reads without colour vision): first forwards yellow, last ones blue.
+const RAMP = [[255, 247, 188], [199, 233, 180], [127, 205, 187], [65, 182, 196], [45, 128, 190], [66, 84, 168]];
 
 function rampColor(step, length) {
   const at = (length > 1 ? (step - 1) / (length - 1) : 0) * (RAMP.length - 1);
