@@ -1,0 +1,36 @@
+"""Everything that can be wrong with a request, said before the first forward."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from methods.decoding.request import Request
+from methods.errors import MethodsUsageError
+
+
+def check(backbone: Any, request: Request, index: int) -> None:
+    """Raises MethodsUsageError naming the request and the way out.
+
+    Mask and EOS ids in a prompt are allowed: they are prompt, never slots, and never end anything.
+    """
+    length = len(request.prompt_ids)
+    if request.gen_length < 1:
+        raise MethodsUsageError(f"Request {index}: the generation length is {request.gen_length}; it must be at least 1.")
+    if length + request.gen_length > backbone.max_positions:
+        raise MethodsUsageError(
+            f"Request {index}: {length} prompt tokens and {request.gen_length} to generate exceed the context of "
+            f"{backbone.max_positions} positions; shorten the prompt or the generation."
+        )
+    if not length and backbone.shift:
+        raise MethodsUsageError(
+            f"Request {index}: the prompt is empty, but on {backbone.arch} a token is predicted by the one before it; "
+            "give at least one token (the BOS)."
+        )
+    bad = [token for token in request.prompt_ids if not 0 <= token < backbone.vocab_size]
+    if bad:
+        raise MethodsUsageError(
+            f"Request {index}: token id {bad[0]} lies outside the vocabulary of {backbone.vocab_size}; "
+            "was the prompt made with another tokenizer?"
+        )
+    for need in request.decoder.need:
+        need(request)

@@ -1,0 +1,127 @@
+"""The reference decoders by name (`llada.multi_block`, `dream.fast_dual_cache`, ...) with the references' own arguments.
+
+`compat` gives what the reference code does, `fixed` the repaired decoder of the same idea. Argument defaults are the
+references': d3LLM e5bfcac, TAD 5e2aaf8, Fast-dLLM 24cc59e. `harness decode` and the golden tests come in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from methods.decoding import build
+from methods.decoding.build import Setting
+from methods.decoding.request import Decoder
+from methods.errors import MethodsUsageError, unknown
+from methods.method import FIDELITIES, Param
+
+LENGTH = Param(int, 128, "tokens to generate", low=1)
+BLOCK = Param(int, 32, "slots of a block", low=1, none=True)
+STEPS = Param(int, None, "forwards for the whole generation (quota decoding)", low=1, none=True)
+SHARE = {"low": 0.0, "high": 1.0}
+COMMON = {
+    "temperature": Param(float, 0.0, "sampling temperature", low=0.0),
+    "mask_id": Param(int, None, "the mask token, if not the checkpoint's", low=0, none=True),
+    "eos_id": Param(int, None, "the EOS token, if not the checkpoint's", low=0, none=True),
+    "fidelity": Param(str, "fixed", "reference behaviour or its repair", choices=FIDELITIES),
+}
+EARLY = {"early_stop": Param(bool, False, "fill the tail behind the first EOS")}
+PIPE = {
+    "max_new_tokens": LENGTH,
+    "steps": STEPS,
+    "block_size": BLOCK,
+    "block_add_threshold": Param(float, 0.5, "decoded share of the last block that creates the next", **SHARE),
+    "decoded_token_threshold": Param(float, 0.5, "decoded share that activates the next block", **SHARE),
+    **EARLY,
+}
+CACHE = {
+    "cache_delay_iter": Param(int, 10000, "forwards a finished block waits", low=0),
+    "refresh_interval": Param(int, 10000, "forwards between full refreshes", low=1),
+}
+
+
+def _limit(default: float | None) -> dict[str, Param]:
+    return {"threshold": Param(float, default, "what a slot must pass", none=True)}
+
+
+def _alg(*names: str) -> dict[str, Param]:
+    return {"alg": Param(str, names[0], "commit rule", choices=names)}
+
+
+def _llada(default: float | None, *, early: bool = False) -> dict[str, Param]:
+    length = {"gen_length": LENGTH, "steps": STEPS, "block_length": BLOCK}
+    return length | _limit(default) | (EARLY if early else {})
+
+
+_DREAM = {"max_new_tokens": LENGTH, "steps": STEPS, "eps": Param(float, 1e-3, "end of the schedule", low=0.0, high=1.0)}
+_BLOCKS = {"block_length": BLOCK}
+_QUOTAS = ("entropy", "maskgit_plus", "topk_margin")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference decoder: its arguments and how it is built. reports_nfe: it returns a count of its forwards."""
+
+    params: Mapping[str, Param]
+    builder: Callable[[Setting], Decoder]
+    reports_nfe: bool = True
+
+
+REFERENCES: dict[str, Reference] = {
+    "llada.vanilla": Reference(_llada(None), build.llada_confidence),
+    "llada.confidence_threshold": Reference(_llada(0.9), build.llada_confidence),
+    "llada.fast_prefix_cache": Reference(_llada(None), build.llada_confidence_prefix),
+    "llada.fast_dual_cache": Reference(_llada(None), build.llada_confidence_dual),
+    "llada.entropy_prefix_cache": Reference(_llada(None), build.llada_entropy_prefix),
+    "llada.entropy_dual_cache": Reference(_llada(None), build.llada_entropy_dual),
+    "llada.entropy_threshold": Reference(_llada(None), build.llada_entropy),
+    "llada.multi_block": Reference(PIPE | _limit(0.5), build.llada_multi_block),
+    "llada.multi_block_kv": Reference(PIPE | CACHE | _limit(0.5), build.llada_multi_block_kv),
+    "llada.tad_generate": Reference(_llada(None, early=True), build.llada_tad),
+    "llada.tad_multi_block": Reference(PIPE | _limit(0.5), build.llada_tad_multi_block),
+    "dream.vanilla": Reference(_DREAM | _limit(None) | _alg(*_QUOTAS), build.dream_vanilla),
+    "dream.confidence_threshold": Reference(
+        _DREAM | _limit(0.9) | _alg("confidence_threshold"), build.dream_confidence_threshold
+    ),
+    "dream.fast_prefix_cache": Reference(
+        _DREAM | _BLOCKS | _limit(0.9) | _alg("confidence_threshold", *_QUOTAS), build.dream_prefix, False
+    ),
+    "dream.fast_dual_cache": Reference(
+        _DREAM | _BLOCKS | _limit(0.9) | _alg("confidence_threshold", *_QUOTAS), build.dream_dual, False
+    ),
+    "dream.entropy_threshold": Reference(
+        _DREAM | _BLOCKS | _limit(0.5) | _alg("entropy_threshold"), build.dream_entropy
+    ),
+    "dream.multi_block": Reference(PIPE | _limit(0.9) | _alg("entropy_threshold"), build.dream_multi_block),
+    "dream.multi_block_kv": Reference(PIPE | CACHE | _limit(0.9) | _alg("entropy_threshold"), build.dream_multi_block_kv),
+    "dream.tad_generate": Reference(
+        _DREAM
+        | {"block_length": Param(int, None, "slots of a block", low=1, none=True)}
+        | _limit(0.9)
+        | EARLY
+        | _alg("entropy_threshold", "confidence_threshold", *_QUOTAS, "origin"),
+        build.dream_tad,
+    ),
+    "dream.tad_multi_block": Reference(PIPE | _limit(0.9) | _alg("entropy_threshold"), build.dream_tad_multi_block),
+}
+
+
+def reference(name: str, settings: Mapping[str, Any]) -> tuple[Decoder, int]:
+    """(decoder, generation length) of the reference decoder `name` with its own argument names.
+
+    Raises MethodsUsageError for an unknown decoder, argument or value, and where the reference asserts or fails.
+    """
+    if name not in REFERENCES:
+        raise unknown("decoder", name, REFERENCES)
+    params = {**COMMON, **REFERENCES[name].params}
+    values = {key: param.default for key, param in params.items()}
+    for key, value in settings.items():
+        if key not in params:
+            raise unknown(f"setting of {name}", key, params)
+        values[key] = params[key].coerce(key, value)
+    length = values.get("gen_length") or values["max_new_tokens"]
+    setting = Setting(name.split(".")[0], values["fidelity"] == "compat", length, values)
+    if setting.compat and values["temperature"] > 0:
+        raise MethodsUsageError("temperature must be 0 with fidelity=compat: the references draw from a global generator.")
+    return REFERENCES[name].builder(setting), length

@@ -1,0 +1,81 @@
+"""From logits to a token and a cost: the numbers that every commit rule ranks by.
+
+Lower cost is surer: the entropy in nats, or minus a probability or a margin. Sources: confidence, LLaDA (Nie et al.
+2025) and Fast-dLLM (Wu et al. 2025); margin and negative entropy, Dream (Ye et al. 2025); entropy threshold,
+dParallel (Chen et al. 2025) and d3LLM.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from methods.decoding.noise import gumbel
+from methods.decoding.rows import Rows
+
+
+@dataclass(frozen=True)
+class Score:
+    """kind: probability | entropy | margin. precision: float32 or float64, or model (the logits' own dtype).
+
+    eps: the references add it inside the logarithm of the entropy; None is the exact entropy, never negative.
+    tempered: the cost is read from the distribution after temperature and top-p (Dream's own sampler).
+    """
+
+    kind: str
+    precision: str = "float32"
+    eps: float | None = None
+    tempered: bool = False
+
+    def __call__(self, logits: Tensor, rows: Rows, row: Tensor, pos: Tensor) -> tuple[Tensor, Tensor]:
+        """(token [N], cost [N] float64) of `logits` [N, V], which belong to (`row`, `pos`) [N].
+
+        The mask id is never the token; ties go to the lowest id. A row of NaN has a NaN cost.
+        """
+        if self.precision != "model":
+            logits = logits.to(getattr(torch, self.precision))
+        drawn = logits
+        if "temperature" in rows.values:
+            drawn = _tempered(logits, rows, row)
+        tokens = _argmax(drawn, rows, row, pos)
+        probs = torch.softmax(drawn if self.tempered else logits, dim=-1)
+        return tokens, self._cost(probs, tokens).double()
+
+    def _cost(self, probs: Tensor, tokens: Tensor) -> Tensor:
+        if self.kind == "probability":
+            return -probs.gather(-1, tokens[:, None])[:, 0]
+        if self.kind == "margin":
+            top = probs.topk(2, dim=-1).values
+            return top[:, 1] - top[:, 0]
+        if self.eps is None:
+            return torch.special.entr(probs).sum(-1)
+        return -(probs * torch.log(probs + self.eps)).sum(-1)
+
+
+def _argmax(logits: Tensor, rows: Rows, row: Tensor, pos: Tensor) -> Tensor:
+    """The best token that is not the mask id; with a temperature, a draw by the Gumbel trick."""
+    mask = rows.shape.mask
+    if "temperature" in rows.values:
+        noise = gumbel(rows.seed[row], rows.forwards[row], pos, logits.shape[-1])
+        warm = (rows.values["temperature"][row] > 0)[:, None]
+        logits = torch.where(warm, logits + noise, logits)
+    kept = logits[:, mask].clone()
+    logits[:, mask] = -torch.inf
+    tokens = logits.argmax(-1)
+    logits[:, mask] = kept
+    return tokens
+
+
+def _tempered(logits: Tensor, rows: Rows, row: Tensor) -> Tensor:
+    """Logits over the temperature, and with `top_p` below 1 only the nucleus (Holtzman et al. 2020) kept."""
+    heat = rows.values["temperature"][row].to(logits.dtype)[:, None]
+    logits = logits / torch.where(heat > 0, heat, 1)
+    if "top_p" not in rows.values:
+        return logits
+    ordered, order = logits.sort(dim=-1, descending=True, stable=True)
+    before = torch.softmax(ordered, -1).cumsum(-1) - torch.softmax(ordered, -1)
+    outside = before > rows.values["top_p"][row].to(logits.dtype)[:, None]
+    outside[:, 0] = False
+    return logits.masked_fill(torch.zeros_like(outside).scatter(-1, order, outside), torch.finfo(logits.dtype).min)

@@ -1,0 +1,77 @@
+"""One forward on the windows of a group of rows, and the head on their scored positions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from methods.decoding.request import Decoder
+from methods.decoding.rows import Plan, Rows
+
+if TYPE_CHECKING:
+    from methods.decoding.loop import Host
+
+
+def run_window(
+    backbone: Any,
+    decoder: Decoder,
+    store: Any,
+    rows: Rows,
+    plan: Plan,
+    host: Host,
+    group: list[int] | None,
+    tokens: Tensor,
+    cost: Tensor,
+) -> None:
+    """Write token and cost of every scored position of `group` (None: all rows) into `tokens`, `cost` [B, C]."""
+    members = range(len(rows)) if group is None else group
+    place = torch.tensor(list(members), device=rows.ids.device)
+    part, aim = (rows, plan) if group is None else (rows.take(place), plan.take(place))
+    starts, stops = {host.start[row] for row in members}, {host.stop[row] for row in members}
+    width = max(host.stop[row] - host.start[row] for row in members)
+    even = len(starts) == 1 and len(stops) == 1
+    scored = sum(host.scored[row] for row in members)
+
+    positions = aim.start[:, None] + torch.arange(width, device=place.device)
+    used = positions < aim.stop[:, None]
+    positions = positions.clamp_max(rows.shape.width - 1)
+    ids = part.ids.gather(1, positions)
+    assert decoder.cache is not None
+    slots, readable = decoder.cache.access(part, aim, positions, used)
+    own = store if group is None or store is None else _borrow(backbone, store, place)
+    if even and store is None:
+        readable = None
+    hidden = backbone.hidden(ids, positions, store=own, slots=slots, readable=readable)
+    if own is not store:
+        _give_back(store, own, place)
+    if not scored:
+        return
+    at, pos = _where(aim.scored, scored)
+    local = (pos - rows.shape.shift - aim.start[at]).clamp_min(0)
+    logits = backbone.head(hidden[at, local])
+    assert decoder.score is not None
+    token, value = decoder.score(logits, part, at, pos)
+    tokens[place[at], pos] = token
+    cost[place[at], pos] = value
+
+
+def _where(mask: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Row and column of the `count` True elements of `mask`; their number is known, so nothing is synchronised."""
+    found = torch.nonzero_static(mask, size=count) if mask.is_cuda else mask.nonzero()
+    return found[:, 0], found[:, 1]
+
+
+def _borrow(backbone: Any, store: Any, place: Tensor) -> Any:
+    """A store with copies of the rows `place`."""
+    part = backbone.new_store(0, store.slots)
+    for mine, theirs in zip(part.layers, store.layers, strict=True):
+        mine.keys, mine.values = theirs.keys[place], theirs.values[place]
+    return part
+
+
+def _give_back(store: Any, part: Any, place: Tensor) -> None:
+    """Write borrowed rows back."""
+    for mine, theirs in zip(part.layers, store.layers, strict=True):
+        theirs.keys[place], theirs.values[place] = mine.keys, mine.values
