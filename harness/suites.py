@@ -1,0 +1,171 @@
+"""Suites: a backbone, its checkpoints per method, one protocol per task and the settings of each (method, task).
+
+They are data files, `harness/suites/NAME.yaml`; another file can be named by path (`--suite my.yaml`).
+Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError, UserError, unknown
+
+FOLDER = Path(__file__).parent / "suites"
+ARCHITECTURES = ("llada", "dream", "a2d", "ar")
+DATA_KINDS = ("mini", "hub")
+_KEYS = {"name", "title", "arch", "context", "data", "source", "notes", "checkpoints", "protocols", "settings"}
+
+
+@dataclass(frozen=True)
+class CheckpointRef:
+    """Where a checkpoint lies: `package:mini/base`, `hub:org/name[@revision]` or a folder.
+
+    adapter: a LoRA (folder or hub id) laid over it. note: what a reader should know of it.
+    """
+
+    source: str
+    adapter: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One column of the benchmark. `unpublished` says, per checkpoint key, why no checkpoint can be named."""
+
+    name: str
+    title: str
+    arch: str
+    context: int
+    data: str
+    checkpoints: Mapping[str, CheckpointRef]
+    unpublished: Mapping[str, str]
+    source: str = ""
+    notes: str = ""
+    _protocols: Mapping[str, str] = field(default_factory=dict, repr=False)
+    _settings: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict, repr=False)
+
+    @property
+    def tasks(self) -> list[str]:
+        """The suite's tasks, in its own order."""
+        return list(self._protocols)
+
+    @property
+    def methods(self) -> list[str]:
+        """Methods that the suite has settings for."""
+        return list(self._settings)
+
+    def protocol(self, task: str) -> str:
+        """The id of the default protocol of `task`. Raises UsageError naming the closest task."""
+        if task not in self._protocols:
+            raise unknown(f"task of the suite {self.name}", task, self._protocols)
+        return self._protocols[task]
+
+    def settings(self, method: str, task: str) -> dict[str, Any]:
+        """The suite's values for (method, task): `all:` with the task's own laid over; {} when it says nothing."""
+        blocks = self._settings.get(method, {})
+        values = {**blocks.get("all", {}), **blocks.get(task, {})}
+        values.pop("source", None)
+        return values
+
+    def setting_source(self, method: str, task: str) -> str:
+        """Where those values are from: the text of `source:` in the task's block, else in `all:`."""
+        blocks = self._settings.get(method, {})
+        return str(blocks.get(task, {}).get("source") or blocks.get("all", {}).get("source") or "")
+
+    def checkpoint(self, key: str) -> CheckpointRef:
+        """The checkpoint under `key`. Raises UsageError that says why there is none and the way out."""
+        if key in self.checkpoints:
+            return self.checkpoints[key]
+        if key in self.unpublished:
+            raise UsageError(
+                f"The suite {self.name} has no checkpoint for {key}: {self.unpublished[key]} "
+                "Give one with --checkpoint FOLDER or --checkpoint org/name@revision."
+            )
+        raise unknown(f"checkpoint of the suite {self.name}", key, self.checkpoints)
+
+
+def suite_names() -> list[str]:
+    """The suites that ship with the harness, sorted."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+@cache
+def load_suite(name: str) -> Suite:
+    """The suite called `name`, or the one in the YAML file at that path.
+
+    Raises UsageError for an unknown name and UserError naming file and key for a file that does not fit.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        raise unknown("suite", name, suite_names())
+    return parse(path)
+
+
+def parse(path: Path) -> Suite:
+    """Read and check one suite file. Raises UserError naming the file and what is wrong with it."""
+    import yaml
+
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path} should hold a mapping with {', '.join(sorted(_KEYS))}.")
+    _check(value, path)
+    refs, missing = _checkpoints(value["checkpoints"], path)
+    return Suite(
+        name=str(value["name"]),
+        title=str(value.get("title") or value["name"]),
+        arch=value["arch"],
+        context=value["context"],
+        data=value["data"],
+        checkpoints=refs,
+        unpublished=missing,
+        source=str(value.get("source") or ""),
+        notes=str(value.get("notes") or ""),
+        _protocols={str(task): str(protocol) for task, protocol in value["protocols"].items()},
+        _settings=_settings(value.get("settings") or {}, path),
+    )
+
+
+def _check(value: Mapping[str, Any], path: Path) -> None:
+    for key in value:
+        if key not in _KEYS:
+            raise UserError(f"{path}: {unknown('key', str(key), _KEYS)}")
+    for key in ("name", "arch", "context", "data", "checkpoints", "protocols"):
+        if not value.get(key):
+            raise UserError(f"{path}: the key {key!r} is missing.")
+    if value["arch"] not in ARCHITECTURES:
+        raise UserError(f"{path}: arch {value['arch']!r} is not one of {', '.join(ARCHITECTURES)}.")
+    if value["data"] not in DATA_KINDS:
+        raise UserError(f"{path}: data {value['data']!r} is not one of {', '.join(DATA_KINDS)}.")
+    if not isinstance(value["context"], int) or value["context"] < 1:
+        raise UserError(f"{path}: context {value['context']!r} is not a positive integer.")
+    for key in ("checkpoints", "protocols", "settings"):
+        if not isinstance(value.get(key) or {}, dict):
+            raise UserError(f"{path}: {key} should be a mapping.")
+
+
+def _checkpoints(value: Mapping[str, Any], path: Path) -> tuple[dict[str, CheckpointRef], dict[str, str]]:
+    refs, missing = {}, {}
+    for key, entry in value.items():
+        if not isinstance(entry, dict) or set(entry) - {"source", "adapter", "note"}:
+            raise UserError(f"{path}: checkpoints.{key} should have source, and may have adapter and note.")
+        if entry.get("source"):
+            refs[str(key)] = CheckpointRef(str(entry["source"]), entry.get("adapter"), str(entry.get("note") or ""))
+        else:
+            missing[str(key)] = str(entry.get("note") or "its source names none.")
+    return refs, missing
+
+
+def _settings(value: Mapping[str, Any], path: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    settings: dict[str, dict[str, dict[str, Any]]] = {}
+    for method, blocks in value.items():
+        if not isinstance(blocks, dict) or not all(isinstance(block, dict) for block in blocks.values()):
+            raise UserError(f"{path}: settings.{method} should map `all` or a task to its values.")
+        settings[str(method)] = {str(task): dict(block) for task, block in blocks.items()}
+    return settings
