@@ -1,0 +1,112 @@
+"""`harness trajectories`: the teacher's decodes that the distillations train on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+EXAMPLE = "harness trajectories --suite mini --prompt privileged --problems 1600 --batch-size 64"
+
+
+def trajectories(
+    suite: str = typer.Option("mini", help="The suite whose base is the teacher."),
+    prompt: str = typer.Option("plain", help="Decode from the plain or the privileged prompt; both are stored."),
+    problems: int = typer.Option(0, min=0, help="Problems of all tasks together; 0 = the whole training split."),
+    tasks: str = typer.Option("", help="Tasks, comma separated (default: the suite's)."),
+    temperatures: str = typer.Option("0", help="Tried in turn until the answer is right, e.g. 0,0.1,0.2."),
+    gen_length: int | None = typer.Option(None, min=1, help="Tokens to generate (default: the longest protocol's)."),
+    block: int | None = typer.Option(None, min=1, help="Decoding block (default: 16 for mini, else 32)."),
+    batch_size: int = typer.Option(64, min=1, help="Rows decoded at once."),
+    shard: int = typer.Option(128, min=1, help="Problems of a shard; a killed run loses at most one."),
+    part: str = typer.Option("0/1", help="This machine's share of the shards, e.g. 2/8."),
+    seed: int = typer.Option(0, help="Seed of problems and sampling."),
+    data_dir: Path | None = typer.Option(None, help="Read the tasks' rows from this folder."),
+    base: str | None = typer.Option(None, help="The teacher (folder or hub id; default: the suite's base)."),
+    device: str = typer.Option("auto", help="auto, cpu, cuda."),
+    dtype: str = typer.Option("auto", help="auto, float32, bfloat16."),
+    threads: int = typer.Option(0, min=0, help="CPU threads; 0 = all cores."),
+    out: Path | None = typer.Option(None, help="Shards go here; run again to continue."),
+    json: bool = typer.Option(False, "--json", help="The counts as JSON on stdout."),
+) -> None:
+    """Decode training problems one token per forward and store the order of reveal; killed, it continues."""
+    from harness import training
+    from harness.show import print_json
+    from harness.suites import load_suite
+    from methods.backbones import load
+    from methods.distill.trajectories import Plan, generate
+
+    training.set_threads(threads)
+    chosen = load_suite(suite)
+    number, parts = _part(part)
+    source, adapter = training.base_source(chosen, None, base)
+    backbone = load(source, device=device, dtype=dtype, adapter=adapter)
+    names = [task for task in tasks.split(",") if task]
+    found = training.training_problems(chosen, backbone, tasks=names, count=problems, seed=seed, data_dir=data_dir)
+    length = gen_length or max(loaded.protocol.gen_length for loaded in found.loaded.values())
+    plan = Plan(
+        gen_length=length,
+        decode_from=_prompt(prompt),
+        temperatures=tuple(float(value) for value in temperatures.split(",")),
+        batch_size=batch_size,
+        shard=shard,
+        seed=seed,
+        part=number,
+        parts=parts,
+    )
+    folder = out or Path("runs/trajectories") / chosen.name / prompt
+    size = block or (16 if chosen.data == "mini" else 32)
+    with _bar(len(found.items), shard) as on_shard:
+        counts = generate(
+            backbone,
+            found.items,
+            folder,
+            plan,
+            decoder=training.teacher_decoder(chosen, backbone.arch, size),
+            accept=found.accept,
+            source=source,
+            extra={"block": size, "tasks": sorted(found.loaded)},
+            on_shard=on_shard,
+        )
+    if json:
+        print_json(counts | {"out": str(folder)})
+    else:
+        print(f"{folder}: {counts['problems']} problems, {counts['correct']} correct, {counts['shards']} shards")
+        print(f"next: harness train tad_speed --suite {suite} --trajectories {folder}")
+
+
+def _part(text: str) -> tuple[int, int]:
+    from harness.errors import UsageError
+
+    number, _, parts = text.partition("/")
+    if not (number.isdigit() and parts.isdigit() and int(number) < int(parts)):
+        raise UsageError(f"--part {text}: write i/n with i from 0 to n - 1.")
+    return int(number), int(parts)
+
+
+def _prompt(text: str) -> str:
+    from harness.errors import unknown
+
+    if text not in ("plain", "privileged"):
+        raise unknown("prompt", text, ("plain", "privileged"))
+    return text
+
+
+def _bar(problems: int, shard: int):  # type: ignore[no-untyped-def]
+    from contextlib import contextmanager
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    @contextmanager
+    def show():  # type: ignore[no-untyped-def]
+        with Progress(console=Console(stderr=True)) as bar:
+            task = bar.add_task("trajectories", total=problems)
+
+            def on_shard(done: int, shards: int, good: int) -> None:
+                seen = min(done * shard, problems)
+                bar.update(task, completed=seen, description=f"shard {done}/{shards}, {good} of {seen} correct")
+
+            yield on_shard
+
+    return show()

@@ -1,0 +1,268 @@
+"""Teacher decodes with one token per forward, recorded as the order of reveal: O(length) numbers a sample.
+
+The reference stores every intermediate sequence, O(length^2). Problems are cut into shards; a shard is written whole
+or not at all, so a killed run loses at most one shard, and several machines can share the work (`part`).
+Wrong answers are decoded again at the next temperature; the last attempt is kept with `correct` false.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from methods.backbones import Backbone
+from methods.decoding.request import Decoder, Request, Result
+from methods.distill.rows import Row, in_order, ints
+from methods.distill.student import tokenizer_hash
+from methods.errors import MethodsError
+
+HEADER = "trajectories.json"
+COLUMNS = ("prompt", "teacher", "decoded", "response", "reveal")
+Decode = Callable[..., Iterable[Result]]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A training problem as text. prompt: what the student will see. teacher: the prompt with the reference answer.
+
+    solution: the gold answer, for training on gold responses. doc: whatever the scorer needs.
+    """
+
+    id: str
+    task: str
+    prompt: str
+    teacher: str
+    solution: str
+    doc: Any = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a set is made. decode_from: "plain" or "privileged". part, parts: this machine's share of the shards."""
+
+    gen_length: int
+    decode_from: str = "plain"
+    temperatures: tuple[float, ...] = (0.0,)
+    batch_size: int = 32
+    shard: int = 128
+    seed: int = 0
+    part: int = 0
+    parts: int = 1
+
+
+def header(
+    backbone: Backbone, problems: Sequence[Problem], plan: Plan, source: str, extra: dict[str, Any]
+) -> dict[str, Any]:
+    """What must be equal for a set to be continued or trained on."""
+    settings = {key: value for key, value in asdict(plan).items() if key not in ("part", "parts", "batch_size")}
+    return {
+        "schema_version": 1,
+        "teacher": backbone.fingerprint,
+        "tokenizer": tokenizer_hash(backbone.tokenizer),
+        "source": source,
+        "arch": backbone.arch,
+        "plan": json.loads(json.dumps(settings)),
+        "problems": len(problems),
+        "shards": -(-len(problems) // plan.shard),
+        "problem_hash": _hash("\0".join(f"{p.id}\0{p.prompt}\0{p.teacher}" for p in problems)),
+    } | extra
+
+
+def _hash(text: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def generate(
+    backbone: Backbone,
+    problems: Sequence[Problem],
+    out: Path,
+    plan: Plan,
+    *,
+    decoder: Callable[[float], Decoder],
+    accept: Callable[[Problem, str], bool],
+    source: str = "",
+    extra: dict[str, Any] | None = None,
+    on_shard: Callable[[int, int, int], None] | None = None,
+    decode: Decode | None = None,
+) -> dict[str, int]:
+    """Decode every problem that `out` does not hold yet; returns counts of problems, correct ones and shards.
+
+    decoder(temperature) builds the teacher's decoder; accept(problem, text) is the task's scorer.
+    on_shard(done, shards, correct so far). Raises MethodsError when `out` holds another set.
+    """
+    if backbone.tokenizer is None:
+        raise MethodsError("The teacher's checkpoint holds no tokenizer, so prompts cannot be encoded.")
+    if not problems:
+        raise MethodsError("There are no problems to make trajectories of.")
+    if decode is None:
+        from methods.decoding import decode as engine
+
+        decode = engine
+    _claim(out, header(backbone, problems, plan, source, extra or {}))
+    shards, good = range(-(-len(problems) // plan.shard)), 0
+    for number in shards:
+        file = shard_file(out, number)
+        if number % plan.parts != plan.part:
+            continue
+        if not file.exists():
+            chunk = problems[number * plan.shard : (number + 1) * plan.shard]
+            write_shard(file, _decode_shard(backbone, chunk, number * plan.shard, plan, decoder, accept, decode))
+        good += sum(row.correct for row in read_shard(file))
+        if on_shard:
+            on_shard(number + 1, len(shards), good)
+    return {"problems": len(problems), "correct": good, "shards": len(shards)}
+
+
+def _claim(out: Path, wanted: dict[str, Any]) -> None:
+    """Write the header, or check that the one there is equal."""
+    out.mkdir(parents=True, exist_ok=True)
+    file = out / HEADER
+    if not file.exists():
+        _atomically(file, json.dumps(wanted, indent=2).encode())
+        return
+    found = json.loads(file.read_text(encoding="utf-8"))
+    changed = [key for key in wanted if found.get(key) != wanted[key]]
+    if changed:
+        raise MethodsError(
+            f"{out} holds other trajectories (they differ in {', '.join(changed)}); choose another --out."
+        )
+
+
+def _decode_shard(
+    backbone: Backbone,
+    problems: Sequence[Problem],
+    first: int,
+    plan: Plan,
+    decoder: Callable[[float], Decoder],
+    accept: Callable[[Problem, str], bool],
+    decode: Decode,
+) -> list[Row]:
+    rows = [_empty(backbone, problem, plan.decode_from) for problem in problems]
+    for attempt, temperature in enumerate(plan.temperatures):
+        todo = [index for index, row in enumerate(rows) if not row.correct]
+        recipe = decoder(temperature)
+        requests = [
+            Request(
+                prompt_ids=rows[index].decoded.tolist(),
+                gen_length=plan.gen_length,
+                decoder=recipe,
+                seed=plan.seed + 1_000_003 * attempt + first + index,
+            )
+            for index in todo
+        ]
+        for result in decode(backbone, requests, batch_size=plan.batch_size):
+            index = todo[result.index]
+            text = answer_text(backbone, result.output_ids)
+            rows[index] = replace(
+                rows[index],
+                response=ints(result.output_ids),
+                reveal=ints(result.reveal_step),
+                correct=bool(accept(problems[index], text)),
+                text=text,
+            )
+    return rows
+
+
+def _empty(backbone: Backbone, problem: Problem, decode_from: str) -> Row:
+    plain, privileged = (ints(backbone.tokenizer(text).input_ids) for text in (problem.prompt, problem.teacher))
+    return Row(
+        id=problem.id,
+        task=problem.task,
+        prompt=plain,
+        teacher=privileged,
+        decoded=privileged if decode_from == "privileged" else plain,
+        response=ints([]),
+        reveal=ints([]),
+        correct=False,
+    )
+
+
+def answer_text(backbone: Backbone, ids: Sequence[int]) -> str:
+    """Text of a response up to its first EOS."""
+    end = next((place for place, token in enumerate(ids) if token in backbone.special.eos), len(ids))
+    return str(backbone.tokenizer.decode(list(ids[:end]), skip_special_tokens=True))
+
+
+def gold_rows(backbone: Backbone, problems: Sequence[Problem], gen_length: int) -> list[Row]:
+    """Rows of the problems' gold answers, EOS to `gen_length`; a gold answer that does not fit is an error."""
+    made = []
+    for problem in problems:
+        row = _empty(backbone, problem, "plain")
+        answer = list(backbone.tokenizer(problem.solution).input_ids)
+        if len(answer) >= gen_length:
+            raise MethodsError(f"The gold answer of {problem.id} has {len(answer)} tokens; gen_length is {gen_length}.")
+        response = ints(answer + [backbone.special.eos[0]] * (gen_length - len(answer)))
+        made.append(replace(row, response=response, reveal=in_order(response), correct=True, text=problem.solution))
+    return made
+
+
+def shard_file(folder: Path, number: int) -> Path:
+    """The file of shard `number`."""
+    return folder / f"shard-{number:05d}.parquet"
+
+
+def write_shard(file: Path, rows: Sequence[Row]) -> None:
+    """Write a shard so that it is there whole or not at all."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table: dict[str, Any] = {name: [getattr(row, name).tolist() for row in rows] for name in COLUMNS}
+    table |= {name: [getattr(row, name) for row in rows] for name in ("id", "task", "correct", "text")}
+    types = {name: pa.list_(pa.int32()) for name in COLUMNS}
+    types |= {"id": pa.string(), "task": pa.string(), "correct": pa.bool_(), "text": pa.string()}
+    fresh = file.with_suffix(f".{os.getpid()}.new")
+    pq.write_table(pa.table(table, schema=pa.schema(list(types.items()))), fresh, compression="zstd")
+    os.replace(fresh, file)
+
+
+def read_shard(file: Path) -> Iterator[Row]:
+    """The rows of a shard. Raises MethodsError for a file that is not one."""
+    import pyarrow.parquet as pq
+
+    try:
+        content = pq.read_table(file).to_pylist()
+    except Exception as error:
+        raise MethodsError(f"{file} is not a readable shard ({error}); delete it and run again.") from None
+    for entry in content:
+        yield Row(**{name: ints(value) if name in COLUMNS else value for name, value in entry.items()})
+
+
+def load_rows(folder: Path, backbone: Backbone, *, correct_only: bool = True, same_teacher: bool = True) -> list[Row]:
+    """The trajectories in `folder` for training `backbone`.
+
+    Raises MethodsError when the set is missing, incomplete, made by another tokenizer or checkpoint, or has nothing
+    left after the filter.
+    """
+    if not (folder / HEADER).exists():
+        raise MethodsError(f"{folder} holds no trajectories; make them with `harness trajectories`.")
+    head = json.loads((folder / HEADER).read_text(encoding="utf-8"))
+    mine = tokenizer_hash(backbone.tokenizer)
+    if head["tokenizer"] != mine:
+        raise MethodsError(f"{folder} was made with the tokenizer {head['tokenizer']}; this model's is {mine}.")
+    if same_teacher and head["teacher"] != backbone.fingerprint:
+        raise MethodsError(
+            f"{folder} was made by the checkpoint {head['teacher']}, not by {backbone.fingerprint}; "
+            "make trajectories with this model, or set same_teacher=false."
+        )
+    missing = [number for number in range(head["shards"]) if not shard_file(folder, number).exists()]
+    if missing:
+        raise MethodsError(
+            f"{folder} lacks {len(missing)} of {head['shards']} shards; run `harness trajectories` again."
+        )
+    rows = [row for number in range(head["shards"]) for row in read_shard(shard_file(folder, number))]
+    kept = [row for row in rows if row.correct or not correct_only]
+    if not kept:
+        raise MethodsError(f"{folder}: none of the {len(rows)} trajectories is correct; nothing to train on.")
+    return kept
+
+
+def _atomically(file: Path, content: bytes) -> None:
+    fresh = file.with_suffix(f".{os.getpid()}.new")
+    fresh.write_bytes(content)
+    os.replace(fresh, file)
