@@ -21,7 +21,7 @@ def parse(source: str) -> tuple[str, str, str | None]:
     if source.startswith("package:"):
         return "package", source.removeprefix("package:"), None
     named = source.startswith("hub:")
-    if not named and Path(source).expanduser().is_dir():
+    if source and not named and Path(source).expanduser().is_dir():
         return "folder", source, None
     name, _, revision = source.removeprefix("hub:").partition("@")
     if not _HUB_ID.match(name) or name.startswith("."):

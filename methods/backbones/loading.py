@@ -104,9 +104,11 @@ def _read(
         quantise.swap(model, packed, kind)
     state: dict[str, Any] = {}
     for name, tensor in files.tensors(folder, expected(shape), lambda name: to_module(name, shape.arch)):
-        moved = tensor.to(kind)
-        state[name] = quantise.wrap(name, moved, packed, place) if packed else moved.to(place)
-    model.load_state_dict(state, assign=True, strict=not shape.tied)
+        if packed and quantise.is_packed(name):
+            quantise.put(model, name, tensor.to(kind), packed, place)
+        else:
+            state[name] = tensor.to(place, kind)
+    model.load_state_dict(state, assign=True, strict=not (shape.tied or packed))
     model.tie_weights()
     refresh_buffers(model, place)
     return model

@@ -37,11 +37,16 @@ def swap(model: nn.Module, kind: str, compute: torch.dtype) -> None:
             trunk.layers.set_submodule(name, new)
 
 
-def wrap(name: str, tensor: Tensor, kind: str, device: torch.device) -> Any:
-    """A block's weight as bitsandbytes' parameter, quantised by its move to `device`; others move as they are."""
-    if not (".layers." in name and name.endswith("_proj.weight")):
-        return tensor.to(device)
+def is_packed(name: str) -> bool:
+    """Whether the tensor is a weight of a block's linear layer, under transformers' names."""
+    return ".layers." in name and name.endswith("_proj.weight")
+
+
+def put(model: Any, name: str, tensor: Tensor, kind: str, device: torch.device) -> None:
+    """Give a swapped layer its weight as bitsandbytes' parameter, which the move to `device` quantises."""
     bnb = _library()
     if kind == "nf4":
-        return bnb.nn.Params4bit(tensor, requires_grad=False, quant_type="nf4").to(device)
-    return bnb.nn.Int8Params(tensor.half(), requires_grad=False, has_fp16_weights=False).to(device)
+        weight = bnb.nn.Params4bit(tensor, requires_grad=False, quant_type="nf4")
+    else:
+        weight = bnb.nn.Int8Params(tensor.half(), requires_grad=False, has_fp16_weights=False)
+    model.get_submodule(name.removesuffix(".weight")).weight = weight.to(device)

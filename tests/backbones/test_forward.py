@@ -101,7 +101,9 @@ def test_slots_place_keys_and_readable_hides_them() -> None:
     spare = torch.tensor([[5, 3, 9, 0, 7, 1, 2, 4]])
     store = backbone.new_store(1, 12)
     store.layers[0].keys.fill_(100.0)  # what is hidden may hold anything
-    hidden = backbone.hidden(ids, at, store=store, slots=spare, readable=torch.zeros(1, 12).bool().scatter_(1, spare, True))
+    hidden = backbone.hidden(
+        ids, at, store=store, slots=spare, readable=torch.zeros(1, 12).bool().scatter_(1, spare, True)
+    )
     assert worst(hidden, backbone.hidden(ids, at)) <= TOLERANCE
 
 
@@ -135,7 +137,9 @@ def test_eager_attention_gives_the_same() -> None:
     for config in (LLADA, QWEN2):
         plain, eager = create(config, 1), create(config, 1, attention="eager")
         for readable in (None, hide):
-            assert worst(eager.hidden(ids, at, readable=readable), plain.hidden(ids, at, readable=readable)) <= TOLERANCE
+            assert (
+                worst(eager.hidden(ids, at, readable=readable), plain.hidden(ids, at, readable=readable)) <= TOLERANCE
+            )
 
 
 def test_a_causal_model_reads_nothing_behind_the_query() -> None:

@@ -1,0 +1,171 @@
+"""What can be wrong with a checkpoint: one sentence with file and tensor, and nothing half-loaded."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from methods.backbones import create, files, load, memory, save
+from methods.errors import MethodsError, MethodsUsageError
+from tests.backbones.tiny import A2D, DREAM, LLADA, LLAMA, edit_json
+
+WEIGHTS = "model.safetensors"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return save(create(LLADA, 1), tmp_path / "llada")
+
+
+def rewrite(folder: Path, **changes: torch.Tensor | None) -> None:
+    state = load_file(folder / WEIGHTS)
+    for name, value in changes.items():
+        state.pop(name, None)
+        if value is not None:
+            state[name] = value
+    save_file(state, folder / WEIGHTS)
+
+
+def refused(source: object, *words: str, **options: object) -> str:
+    with pytest.raises(MethodsError) as caught:
+        load(source, **options)  # type: ignore[arg-type]
+    text = str(caught.value)
+    assert "\n" not in text
+    for word in words:
+        assert word in text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model_type": "gpt2"}, ["model_type 'gpt2'", "llada"]),
+        ({"model_type": None}, ["LLaDAModelLM"]),
+        ({"n_layers": None}, ["n_layers"]),
+        ({"alibi": True}, ["alibi"]),
+        ({"include_qkv_bias": True}, ["include_qkv_bias"]),
+        ({"layer_norm_type": "default"}, ["layer_norm_type"]),
+        ({"mask_token_id": None}, ["mask_token_id"]),
+        ({"mask_token_id": 64}, ["mask_token_id 64", "64 rows"]),
+        ({"mlp_hidden_size": 40}, ["ff_out.weight", "[32, 48]", "[32, 40]"]),
+        ({"n_layers": 3}, ["9 tensors are missing", "model.layers.2."]),
+        ({"n_layers": 1}, ["blocks.1."]),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_a_config_that_does_not_fit(changes: dict, words: list[str], folder: Path) -> None:
+    edit_json(folder / "config.json", **changes)
+    refused(folder, "config.json" if "missing" not in words[0] and "blocks" not in words[0] else "", *words)
+
+
+def test_a_missing_tensor(folder: Path) -> None:
+    rewrite(folder, **{"model.transformer.blocks.1.attn_out.weight": None})
+    refused(folder, "1 tensors are missing", "model.layers.1.self_attn.o_proj.weight")
+
+
+def test_a_wrong_shape(folder: Path) -> None:
+    rewrite(folder, **{"model.transformer.blocks.0.ff_proj.weight": torch.zeros(48, 31)})
+    refused(folder, WEIGHTS, "blocks.0.ff_proj.weight", "[48, 31]", "[48, 32]")
+
+
+def test_a_foreign_tensor(folder: Path) -> None:
+    rewrite(folder, **{"model.transformer.blocks.0.q_proj.bias": torch.zeros(32)})
+    refused(folder, WEIGHTS, "blocks.0.q_proj.bias")
+
+
+def test_nan_weights(folder: Path) -> None:
+    rewrite(folder, **{"model.transformer.ln_f.weight": torch.full((32,), float("nan"))})
+    refused(folder, "NaN")
+
+
+@pytest.mark.parametrize("keep", [0, 4, 200, -1])
+def test_a_truncated_file(keep: int, folder: Path) -> None:
+    data = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).write_bytes(data[:keep])
+    refused(folder, WEIGHTS, "truncated", "download it again")
+
+
+def test_a_damaged_header(folder: Path) -> None:
+    data = bytearray((folder / WEIGHTS).read_bytes())
+    data[8] = 0
+    (folder / WEIGHTS).write_bytes(bytes(data))
+    refused(folder, WEIGHTS, "header is damaged")
+
+
+def test_a_missing_shard(tmp_path: Path) -> None:
+    save(create(DREAM, 1), tmp_path, shard_bytes=9000)
+    gone = sorted(tmp_path.glob("model-*.safetensors"))[2]
+    gone.unlink()
+    refused(tmp_path, gone.name, files.INDEX)
+
+
+def test_no_weights_no_config_no_folder(tmp_path: Path) -> None:
+    refused(tmp_path, "config.json")
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA))
+    refused(tmp_path, WEIGHTS)
+    (tmp_path / "config.json").write_text("{not json")
+    refused(tmp_path, "config.json", "not valid JSON")
+    refused(tmp_path / "nowhere", "no folder", "org/name" if False else "hub id")
+
+
+def test_a_model_that_does_not_fit_in_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_bytes", lambda device="cpu": 1000)
+    refused(folder, str(folder), "GB", "--dtype bfloat16")
+
+
+@pytest.mark.parametrize(("option", "value"), [("dtype", "float8"), ("device", "gpu"), ("attention", "fast")])
+def test_unknown_names_give_the_list(option: str, value: str, folder: Path) -> None:
+    with pytest.raises(MethodsUsageError, match=f"Unknown {option} '{value}'.*Known: "):
+        load(folder, **{option: value})
+
+
+def test_cuda_without_cuda(folder: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    refused(folder, "--device cpu", device="cuda")
+
+
+def test_a_tokenizer_of_another_model(folder: Path) -> None:
+    vocabulary = {f"t{n}": n for n in range(70)}
+    write_tokenizer(folder, vocabulary)
+    refused(folder, str(folder), "ids up to 69", "64 rows")
+    (folder / "tokenizer.json").write_text("{}")
+    refused(folder, "tokenizer files", str(folder))
+
+
+def write_tokenizer(folder: Path, vocabulary: dict[str, int]) -> None:
+    from tokenizers import Tokenizer, models
+
+    Tokenizer(models.WordLevel(vocabulary, unk_token="t0")).save(str(folder / "tokenizer.json"))
+
+
+def test_a_tied_head_needs_no_tensor(tmp_path: Path) -> None:
+    folder = save(create(A2D, 1), tmp_path)
+    assert "lm_head.weight" not in load_file(folder / WEIGHTS)
+    backbone = load(folder)
+    assert backbone.model.lm_head.weight.data_ptr() == backbone.model.model.embed_tokens.weight.data_ptr()
+
+
+def test_the_fingerprint_is_of_the_content(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    first = files.fingerprint(folder)
+    assert re.fullmatch(r"[0-9a-f]{16}", first)
+    assert load(folder).fingerprint == first
+    rewrite(folder, **{"model.transformer.ln_f.weight": torch.full((32,), 1.5)})
+    assert files.fingerprint(folder) != first
+
+
+def test_hashes_of_large_files_are_remembered(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = folder / WEIGHTS
+    first = files.file_hash(path, remember_above=0)
+    note = next((tmp_path / "cache/dllm-harness/hashes").iterdir())
+    note.write_text("0" * 64)
+    assert files.file_hash(path, remember_above=0) == "0" * 64  # answered from the note
+    path.write_bytes(path.read_bytes() + b"x")
+    assert files.file_hash(path, remember_above=0) not in (first, "0" * 64)  # another size: read again
