@@ -32,26 +32,39 @@ def keep(
     until: Sequence[str] = (),
     skip: Collection[int] = (),
     mask: int | None = None,
+    policy: str = "cut",
 ) -> Kept:
     """The generated ids kept: up to, not including, the first EOS/EOT, cut where a stop string begins.
 
     pieces[j]: the text of output id j, joined they are the raw text. An id counts when its text begins before the
     earliest stop string, so one that the stop string cuts in half still counts. `skip`: special ids whose text is not
     part of the answer (they still count). `mask`: slots that were never committed; they neither count nor have text.
+    policy `strip` (a protocol's EOS policy) scores the text after an EOS too; the count is the same.
     """
     end = next((j for j, token in enumerate(output_ids) if token in eos), len(output_ids))
-    pieces = ["" if token == mask else piece for token, piece in zip(output_ids, pieces, strict=True)]
-    raw = "".join(pieces[:end])
-    cut = min((at for stop in until if stop and (at := raw.find(stop)) >= 0), default=len(raw))
+    tokens, text = _cut(output_ids[:end], pieces[:end], until, skip, mask)
+    if policy == "strip":
+        after = [j for j, token in enumerate(output_ids) if token not in eos]
+        _, text = _cut([output_ids[j] for j in after], [pieces[j] for j in after], until, skip, mask)
+    return Kept(tokens, text)
+
+
+def _cut(
+    ids: Sequence[int], pieces: Sequence[str], until: Sequence[str], skip: Collection[int], mask: int | None
+) -> tuple[int, str]:
+    """Number of ids before the earliest stop string, and their text without special ids."""
+    pieces = ["" if token == mask else piece for token, piece in zip(ids, pieces, strict=True)]
+    raw = "".join(pieces)
+    cut = min((at for stop in until if stop and (at := raw.find(stop)) >= 0), default=None)
     tokens, start, text = 0, 0, []
-    for token, piece in zip(output_ids[:end], pieces[:end], strict=True):
-        if start >= cut and cut < len(raw):
+    for token, piece in zip(ids, pieces, strict=True):
+        if cut is not None and start >= cut:
             break
         tokens += token != mask
         if token not in skip:
-            text.append(piece[: cut - start])
+            text.append(piece if cut is None else piece[: cut - start])
         start += len(piece)
-    return Kept(tokens, "".join(text))
+    return tokens, "".join(text)
 
 
 def total_forwards(forwards: Mapping[str, int]) -> int:

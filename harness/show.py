@@ -27,3 +27,48 @@ def print_table(rows: Sequence[Mapping[str, Any]], as_json: bool = False) -> Non
     for row in rows:
         table.add_row(*(Text("" if value is None else str(value)) for value in row.values()))
     Console().print(table if rows else "nothing yet")
+
+
+def interval(value: float | None, bounds: Sequence[float | None] | None, digits: int = 1) -> str:
+    """`71.4 [67.3, 75.2]`, or a dash for what was not measured."""
+    if value is None:
+        return "-"
+    text = f"{value:.{digits}f}"
+    if bounds and None not in bounds:
+        text += " [" + ", ".join(f"{bound:.{digits}f}" for bound in bounds) + "]"
+    return text
+
+
+def summary_row(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """One run's numbers as people read them."""
+    tps = summary["tps"]
+    return {
+        "method": summary["method"],
+        "task": summary["task"],
+        "n": summary["n_samples"],
+        "accuracy %": interval(summary["accuracy"], summary["accuracy_ci95"]),
+        "TPF": interval(summary["tpf"], summary["tpf_ci95"], 2),
+        "tokens": summary["tokens"],
+        "forwards": summary["forwards"],
+        "TPS": "-" if tps is None else f"{tps:.0f} (batch {summary['batch_size']}, {summary['device']})",
+    }
+
+
+def print_result(outcome: Any) -> None:
+    """The end of `harness run`: the table, what deserves a remark, and the commands that go on from here."""
+    summary, path = outcome.summary, outcome.folder.path
+    print_table([summary_row(summary)])
+    for name, words in REMARKS.items():
+        if summary[name]:
+            print(f"{summary[name]} of {summary['n_samples']} samples {words}")
+    state = "stored earlier, nothing was decoded" if outcome.state == "stored" else f"{outcome.new} samples decoded"
+    print(f"\n{path} ({state})")
+    print(f"  harness show {outcome.run_id} --out {outcome.spec.out} --sample 0 --trace")
+    print(f"  harness report --runs {outcome.spec.out} --out reports/out")
+
+
+REMARKS = {
+    "truncated": "have a prompt that does not fit into the context; they count as wrong",
+    "empty_outputs": "came back empty",
+    "errors": "could not be scored; they count as wrong",
+}

@@ -16,11 +16,14 @@ class Reader:
 
     def __init__(self, tokenizer: Any, special: Any, arch: str) -> None:
         self.tokenizer, self.special, self.arch = tokenizer, special, arch
-        self._skip = frozenset(tokenizer.all_special_ids)
+        self.skip = frozenset(tokenizer.all_special_ids)
 
-    def encode(self, text: str) -> list[int]:
-        """The ids of a prompt; special tokens written in the text are read as such, none are added."""
-        return list(self.tokenizer.encode(text, add_special_tokens=False))
+    def encode(self, text: str, special: bool = True) -> list[int]:
+        """The ids of a prompt, special tokens written in it read as such.
+
+        `special`: the tokenizer adds its own (a BOS) if it has any; a chat template has written them already.
+        """
+        return list(self.tokenizer.encode(text, add_special_tokens=special))
 
     def decode(self, ids: Sequence[int], skip_special: bool = False) -> str:
         return str(
@@ -45,15 +48,16 @@ class Reader:
             done = max(done, len(stable))
         return found
 
-    def keep(self, ids: Sequence[int], pieces: Sequence[str], until: Sequence[str]) -> Kept:
-        """The ids that count and their text, see `harness.metrics.keep`."""
+    def keep(self, ids: Sequence[int], pieces: Sequence[str], until: Sequence[str], policy: str = "cut") -> Kept:
+        """The ids that count and the text that is scored, see `harness.metrics.keep`."""
         return keep(
             ids,
             pieces,
             eos=self.special.eos,
             until=until,
-            skip=self._skip - set(self.special.eos),
+            skip=self.skip,
             mask=self.special.mask,
+            policy=policy,
         )
 
     def compat(self, task: str, ids: Sequence[int], until: Sequence[str]) -> dict[str, int]:

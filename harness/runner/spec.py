@@ -38,6 +38,25 @@ class RunSpec:
     fresh: bool = False
     unconfined: bool = False
 
+    @classmethod
+    def of(cls, run: Mapping[str, Any], **changes: Any) -> RunSpec:
+        """The spec that repeats a stored run (the content of its run.json); `changes` override."""
+        data = run["data"]
+        values = {
+            "method": run["method"],
+            "task": run["task"],
+            "suite": run["suite"],
+            "settings": {**run["setting"], "gen_length": run["gen_length"]},
+            "seed": run["seed"],
+            "data_dir": data.get("path") if data["kind"] == "folder" else None,
+            "checkpoint": run["checkpoint"],
+            "adapter": run["adapter"],
+            "dtype": run["dtype"],
+            "protocol": run["protocol"].split("/")[0],
+            "fidelity": run["fidelity"],
+        }
+        return cls(**{**values, **changes})
+
     def command(self) -> str:
         """The `harness run` command line that continues this run, shell-quoted."""
         words = ["harness", "run"]

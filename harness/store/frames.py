@@ -8,15 +8,16 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from harness.metrics import KINDS
 from harness.store.find import RUNS, find_runs
 from harness.store.folder import RunFolder
-from harness.store.lines import cut, read_lines
+from harness.store.lines import FRAME_END, cut, read_lines
 from harness.store.schema import SCHEMA_VERSION
 
 CHUNK = 20_000
@@ -31,26 +32,17 @@ class Runs(NamedTuple):
     samples: pd.DataFrame
 
 
-def _forwards(kind: str) -> Callable[[Row], int]:
-    return lambda row: row["forwards"].get(kind, 0)
-
-
-# column -> its values' type and how a line gives it
-COLUMNS: dict[str, tuple[str, Callable[[Row], Any]]] = {
-    "doc_id": ("int32", lambda row: row["doc_id"]),
-    "prompt_hash": ("str", lambda row: row.get("prompt_hash", "")),
-    "prompt_tokens": ("int32", lambda row: row.get("prompt_tokens", 0)),
-    "outcome": ("category", lambda row: row["outcome"]),
-    "correct": ("bool", lambda row: row["correct"]),
-    "stop_reason": ("category", lambda row: row.get("stop_reason", "")),
-    "prefill": ("int32", _forwards("prefill")),
-    "denoise": ("int32", _forwards("denoise")),
-    "refresh": ("int32", _forwards("refresh")),
-    "draft": ("int32", _forwards("draft")),
-    "nfe": ("int32", lambda row: row.get("nfe", 0)),
-    "positions": ("int64", lambda row: row.get("positions", 0)),
-    "tokens": ("int32", lambda row: row["tokens"]),
-    "seconds": ("float64", lambda row: row.get("seconds", 0.0)),
+TYPES = {
+    "doc_id": "int32",
+    "prompt_hash": "str",
+    "prompt_tokens": "int32",
+    "outcome": "category",
+    "correct": "bool",
+    "stop_reason": "category",
+    "nfe": "int32",
+    "positions": "int64",
+    "tokens": "int32",
+    "seconds": "float64",
 }
 IDENTITY = ("run_id", "suite", "method", "task")
 RUN_COLUMNS = (
@@ -129,6 +121,8 @@ def _samples(folder: RunFolder, run: Row) -> pd.DataFrame:
     if not frames:
         return pd.DataFrame()
     frame = _concat(frames)
+    if run["finished"]:  # what lies beyond the summary is the rest of a larger run that was interrupted
+        frame = frame[frame["doc_id"] < run["n_samples"]].reset_index(drop=True)
     if frame["doc_id"].duplicated().any():
         list(folder.samples(light=True))  # raises, naming the line
     for position, name in enumerate((*IDENTITY, "seed")):
@@ -148,7 +142,7 @@ def _chunks(folder: RunFolder) -> Iterable[list[Row]]:
         return
     seen = 0
     with open(path, "rb") as file:
-        while lines := [cut(line) for _, line in zip(range(CHUNK), file, strict=False)]:
+        while lines := [cut(line, FRAME_END) for _, line in zip(range(CHUNK), file, strict=False)]:
             try:
                 yield json.loads(b"[" + b",".join(lines) + b"]")
             except ValueError:
@@ -158,21 +152,22 @@ def _chunks(folder: RunFolder) -> Iterable[list[Row]]:
 
 
 def _frame(rows: list[Row]) -> pd.DataFrame:
-    data = {
-        name: pd.Categorical([get(row) for row in rows])
-        if kind == "category"
-        else pd.array([get(row) for row in rows], kind)
-        for name, (kind, get) in COLUMNS.items()
-    }
+    data: dict[str, Any] = {}
+    for name, kind in TYPES.items():
+        values = [row[name] for row in rows]
+        data[name] = pd.Categorical(values) if kind == "category" else pd.array(values, kind)
+    kinds = [row["forwards"] for row in rows]
+    for name in KINDS:
+        data[name] = np.array([kind[name] for kind in kinds], np.int32)
     frame = pd.DataFrame(data)
-    frame.insert(len(COLUMNS) - 1, "forwards", frame["prefill"] + frame["denoise"] + frame["refresh"])
+    frame["forwards"] = frame["prefill"] + frame["denoise"] + frame["refresh"]
     return frame
 
 
 def _concat(frames: list[pd.DataFrame]) -> pd.DataFrame:
     """One frame of many, categories united so that they stay categories."""
     if not frames:
-        return pd.DataFrame(columns=[*IDENTITY, "seed", *COLUMNS, "forwards"])
+        return pd.DataFrame(columns=[*IDENTITY, "seed", *TYPES, *KINDS, "forwards"])
     if len(frames) == 1:
         return frames[0]
     for name in frames[0].select_dtypes("category").columns:

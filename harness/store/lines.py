@@ -1,7 +1,7 @@
 """Reading `samples.jsonl`: a torn end is tolerated, anything else that is broken is named and refused.
 
-The keys of a line are ordered light first (LIGHT), then the long ones (HEAVY), so that a reader of a million lines
-can stop parsing each of them where the long ones begin.
+The keys of a line are ordered: what the DataFrame of samples needs (FRAME), the rest of the short ones (LIGHT), the
+long ones (HEAVY). A reader of a million lines stops parsing each of them where the next group begins.
 """
 
 from __future__ import annotations
@@ -13,27 +13,15 @@ from typing import Any
 
 from harness.store.errors import StoreError
 
-LIGHT = (
-    "doc_id",
-    "task",
-    "prompt_hash",
-    "prompt_tokens",
-    "outcome",
-    "correct",
-    "strict",
-    "flexible",
-    "stop_reason",
-    "forwards",
-    "nfe",
-    "positions",
-    "tokens",
-    "tokens_compat",
-    "revisions",
-    "truncated",
-    "seconds",
+FRAME = (
+    *("doc_id", "prompt_hash", "prompt_tokens", "outcome", "correct", "stop_reason", "forwards", "nfe", "positions"),
+    *("tokens", "seconds"),
 )
+LIGHT = (*FRAME, "task", "strict", "flexible", "tokens_compat", "revisions", "truncated")
 HEAVY = ("extracted", "prompt", "text", "output_ids", "pieces", "trace", "detail", "error")
-_CUT = f', "{HEAVY[0]}":'.encode()  # an inner quote of a JSON string is escaped, so this is always a key
+# an inner quote of a JSON string is escaped, so these bytes are always a key
+FRAME_END = f', "{LIGHT[len(FRAME)]}":'.encode()
+LIGHT_END = f', "{HEAVY[0]}":'.encode()
 
 
 def ordered(sample: dict[str, Any]) -> dict[str, Any]:
@@ -77,9 +65,9 @@ def _parsed(path: Path, light: bool) -> Iterator[tuple[int, bytes, dict[str, Any
         raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def cut(line: bytes) -> bytes:
-    """A line of the file as a JSON object without its long keys; a line of another shape comes back as it is."""
-    end = line.find(_CUT) if line.endswith(b"}\n") else -1
+def cut(line: bytes, before: bytes = LIGHT_END) -> bytes:
+    """A line of the file as a JSON object that ends `before` a key; a line of another shape comes back as it is."""
+    end = line.find(before) if line.endswith(b"}\n") else -1
     return line[:end] + b"}" if end > 0 else line
 
 

@@ -2,20 +2,152 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
 app = typer.Typer(help="List methods, tasks, suites or runs.", no_args_is_help=True)
-EXAMPLE = "harness ls methods"
+EXAMPLE = "Example: harness ls runs --task gsm8k --sort tpf"
+JSON = typer.Option(False, "--json", help="One JSON document on stdout.")
 
 
 @app.command("methods")
-def methods(json: bool = typer.Option(False, "--json", help="One JSON document on stdout.")) -> None:
+def methods(family: str | None = typer.Option(None, help="dllm, block or ar."), json: bool = JSON) -> None:
     """Every decoding method: its swept setting and its checkpoint."""
+    from harness.errors import unknown
     from harness.show import print_table
     from methods.registry import all_methods
 
+    known = all_methods().values()
+    if family is not None and family not in {m.family for m in known}:
+        raise unknown("family", family, {m.family for m in known})
     rows = [
-        {"method": m.name, "title": m.title, "axis": m.axis or "-", "checkpoint": m.checkpoint, "summary": m.summary}
-        for m in all_methods().values()
+        {
+            "method": m.name,
+            "title": m.title,
+            "family": m.family,
+            "axis": m.axis or "-",
+            "checkpoint": m.checkpoint,
+            "summary": m.summary,
+        }
+        for m in known
+        if family in (None, m.family)
     ]
     print_table(rows, json)
+
+
+@app.command("tasks")
+def list_tasks(
+    suite: str | None = typer.Option(None, help="Only the tasks of a suite."),
+    protocol: str | None = typer.Option(None, metavar="SET", help="Only one protocol set."),
+    json: bool = JSON,
+) -> None:
+    """Every task under every protocol: shots, length, metric."""
+    from harness.errors import unknown
+    from harness.show import print_table
+    from harness.suites import load_suite
+    from tasks import protocols
+
+    if protocol is not None and protocol not in protocols.sets():
+        raise unknown("protocol set", protocol, protocols.sets())
+    ids = [id for id in protocols.ids() if protocol in (None, id.split("/")[0])]
+    if suite is not None:
+        own = load_suite(suite)
+        mine = {own.protocol(task) for task in own.tasks}
+        ids = [id for id in ids if id in mine]
+    rows = [
+        {
+            "task": p.task,
+            "protocol": p.id,
+            "version": p.version,
+            "shots": p.num_fewshot,
+            "chat": p.chat_template,
+            "tokens": p.gen_length,
+            "metric": f"{p.metric},{p.extraction}",
+        }
+        for p in map(protocols.get, ids)
+    ]
+    print_table(rows, json)
+
+
+@app.command("suites")
+def suites(json: bool = JSON) -> None:
+    """Every suite: its architecture, data, tasks and checkpoints."""
+    from harness.show import print_table
+    from harness.suites import load_suite, suite_names
+
+    rows = [
+        {
+            "suite": s.name,
+            "title": s.title,
+            "arch": s.arch,
+            "context": s.context,
+            "data": s.data,
+            "tasks": ", ".join(s.tasks),
+            "checkpoints": ", ".join(s.checkpoints),
+        }
+        for s in map(load_suite, suite_names())
+    ]
+    print_table(rows, json)
+
+
+SORTS = ("path", "method", "task", "tpf", "accuracy", "n_samples", "started")
+
+
+@app.command("runs")
+def runs(
+    out: list[str] = typer.Option(["results/runs"], "--out", "--runs", help="Stores to list."),
+    suite: str | None = typer.Option(None, help="Only this suite."),
+    method: str | None = typer.Option(None, "--method", "-m", help="Only this method."),
+    task: str | None = typer.Option(None, "--task", "-t", help="Only this task."),
+    finished: bool | None = typer.Option(
+        None, "--finished/--unfinished", help="Only runs with, or without, a summary."
+    ),
+    sort: str = typer.Option("path", help=f"One of {', '.join(SORTS)}; a leading - reverses."),
+    json: bool = JSON,
+) -> None:
+    """Every run of a store with its point."""
+    from harness.errors import unknown
+    from harness.show import print_table
+    from harness.store import find_runs
+
+    key = sort.removeprefix("-")
+    if key not in SORTS:
+        raise unknown("column to sort by", sort, SORTS)
+    wanted = {"suite": suite, "method": method, "task": task, "finished": finished}
+    rows = [_run_row(folder) for folder in find_runs(out)]
+    rows = [row for row in rows if all(value in (None, row[name]) for name, value in wanted.items())]
+    rows.sort(key=lambda row: (row[key] is not None, row[key] or 0) if key in NUMBERS else str(row[key]))
+    rows = rows[::-1] if sort.startswith("-") else rows
+    print_table(rows if json else [_shown(row) for row in rows], json)
+
+
+NUMBERS = ("tpf", "accuracy", "n_samples")
+
+
+def _run_row(folder: Any) -> dict[str, Any]:
+    run, summary = folder.run(), folder.summary() or {}
+    return {
+        "run": folder.run_id,
+        **{name: run[name] for name in ("suite", "method", "task")},
+        "axis": run.get("axis"),
+        "axis_value": run.get("axis_value"),
+        "seed": run["seed"],
+        "finished": bool(summary),
+        **{name: summary.get(name) for name in ("n_samples", "accuracy", "accuracy_ci95", "tpf", "tpf_ci95")},
+        "started": run.get("started"),
+        "path": str(folder.path),
+    }
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    from harness.show import interval
+
+    return {
+        **{name: row[name] for name in ("run", "suite", "method", "task")},
+        "setting": f"{row['axis']}={row['axis_value']}" if row["axis"] else "-",
+        "seed": row["seed"],
+        "n": row["n_samples"] if row["finished"] else "unfinished",
+        "accuracy %": interval(row["accuracy"], row["accuracy_ci95"]),
+        "TPF": interval(row["tpf"], row["tpf_ci95"], 2),
+    }

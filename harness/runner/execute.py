@@ -1,0 +1,254 @@
+"""`execute`: runs specs to the end, those that share a model and a task in one batch."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.metrics import summarise, total_forwards
+from harness.runner import official
+from harness.runner.decoding import decode_all
+from harness.runner.environment import now, session
+from harness.runner.job import Choice, Job, choose, prepare
+from harness.runner.models import ModelCache
+from harness.runner.plan import Planned, prompts, request
+from harness.runner.sample import decoded, scored, too_long
+from harness.runner.scoring import Scorer
+from harness.runner.spec import RunSpec
+from harness.store import RunFolder
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something happened in a run. done, total: its samples; accuracy (percent), tpf: so far; note: for people."""
+
+    spec: RunSpec
+    run_id: str
+    done: int
+    total: int
+    accuracy: float | None = None
+    tpf: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a spec ended. state: `done` (decoded now), `stored` (nothing was missing) or `failed`.
+
+    summary: over the documents the spec asks for. new: samples decoded now. errors: samples whose scorer raised.
+    error: why it failed, one sentence or a traceback; `cause` is the exception itself.
+    """
+
+    spec: RunSpec
+    state: str
+    folder: RunFolder | None = None
+    summary: dict[str, Any] | None = None
+    new: int = 0
+    error: str = ""
+    cause: Exception | None = None
+
+    @property
+    def run_id(self) -> str | None:
+        return self.folder.run_id if self.folder else None
+
+    @property
+    def errors(self) -> int:
+        return self.summary["errors"] if self.summary else 0
+
+
+Progress = Callable[[Event], None]
+
+
+@dataclass
+class Active:
+    """A run that is being written: its job, what it still lacks, and the running totals for the progress bar."""
+
+    job: Job
+    total: int
+    missing: list[Planned] = field(default_factory=list)
+    done: int = 0
+    new: int = 0
+    correct: int = 0
+    tokens: int = 0
+    forwards: int = 0
+    failed: Exception | None = None
+    outcome: Outcome | None = None
+    progress: Progress | None = field(default=None, repr=False)
+
+    def add(self, sample: dict[str, Any]) -> None:
+        """Count a stored sample."""
+        self.done += 1
+        self.correct += sample["correct"]
+        self.tokens += sample["tokens"]
+        self.forwards += total_forwards(sample["forwards"])
+
+    def tell(self, note: str = "") -> None:
+        """Report where the run stands."""
+        if self.progress is not None:
+            accuracy = 100.0 * self.correct / self.done if self.done else None
+            tpf = self.tokens / self.forwards if self.forwards else None
+            self.progress(Event(self.job.spec, self.job.run["run_id"], self.done, self.total, accuracy, tpf, note))
+
+
+def execute(
+    specs: Sequence[RunSpec], *, progress: Progress | None = None, model_cache: ModelCache | None = None
+) -> list[Outcome]:
+    """Bring every spec to a finished run and say how it went, in the order of `specs`.
+
+    Stored samples are kept, missing ones decoded; specs that share model and task are decoded together, in the order
+    given. A spec that fails does not stop the others. KeyboardInterrupt passes through; finished samples are stored.
+    """
+    models = model_cache or ModelCache()
+    found: dict[int, Outcome] = {}
+    groups: dict[Any, list[tuple[int, Choice]]] = {}
+    for place, spec in enumerate(specs):
+        try:
+            choice = choose(spec)
+        except Exception as error:
+            found[place] = _failed(spec, error)
+            continue
+        groups.setdefault((choice.key, choice.protocol.id, spec.data_dir), []).append((place, choice))
+    for group in groups.values():
+        found |= _run_group(group, models, progress)
+    return [found[place] for place in range(len(specs))]
+
+
+def _failed(spec: RunSpec, error: Exception, folder: RunFolder | None = None) -> Outcome:
+    known = isinstance(getattr(error, "exit_code", None), int)
+    words = str(error) if known else "".join(traceback.format_exception(error))
+    return Outcome(spec, "failed", folder, error=words, cause=error)
+
+
+def _run_group(
+    group: Sequence[tuple[int, Choice]], models: ModelCache, progress: Progress | None
+) -> dict[int, Outcome]:
+    found: dict[int, Outcome] = {}
+    active: dict[int, Active] = {}
+    with ExitStack() as stack:
+        for place, choice in group:
+            try:
+                job = prepare(choice, models)
+                if any(other.job.folder.path == job.folder.path for other in active.values()):
+                    found[place] = _failed(choice.spec, ValueError(f"{job.folder.path} is asked for twice."))
+                    continue
+                run = _open(job, progress, stack)
+            except Exception as error:
+                found[place] = _failed(choice.spec, error)
+                continue
+            if isinstance(run, Outcome):
+                found[place] = run
+            else:
+                active[place] = run
+        if active:
+            _decode(list(active.values()))
+            found |= {place: _close(run) for place, run in active.items()}
+    return found
+
+
+def _open(job: Job, progress: Progress | None, stack: ExitStack) -> Active | Outcome:
+    """Lock the run and find what it lacks; a run that lacks nothing is shown without being touched."""
+    spec, folder = job.spec, job.folder
+    total = min(spec.limit or job.run["n_docs"], job.run["n_docs"])
+    if spec.fresh:
+        folder.set_aside()
+    elif folder.finished and folder.done() >= set(range(total)):
+        return Outcome(spec, "stored", folder, _summary(job, total))
+    wanted = prompts(job, spec.limit)  # before the folder is touched: a chat template can fail
+    stack.enter_context(folder.open(job.run | {"started": now(), "sessions": []}))
+    run = Active(job, total, progress=progress)
+    for sample in folder.samples(light=True):
+        if sample["doc_id"] < total:
+            run.add(sample)
+    done = folder.done()
+    run.missing = [planned for planned in wanted if planned.doc_id not in done]
+    start = session(spec.batch_size, str(job.backbone.device), spec.limit)
+    folder.update(sessions=[*folder.run()["sessions"], start])
+    run.tell(f"{folder.dropped} bytes of a torn last line were dropped" if folder.dropped else "")
+    return run
+
+
+def _decode(runs: list[Active]) -> None:
+    """One decode over everything the runs lack; each sample is scored and stored as soon as it is finished."""
+    work: list[tuple[Active, Planned]] = []
+    for run in runs:
+        for planned in run.missing:
+            if planned.fits:
+                work.append((run, planned))
+            else:
+                _store(run, too_long(run.job, planned))
+    job = runs[0].job
+    scorer = Scorer(background=job.choice.protocol.metric == "pass@1")
+    batch_size = min(run.job.spec.batch_size for run in runs)
+    try:
+        requests = [request(run.job, planned) for run, planned in work]
+        for result in decode_all(job.backbone, requests, batch_size, halved=lambda old, new: _halved(runs, old, new)):
+            run, planned = work[result.index]
+            for ready in scorer.submit(_finisher(run, planned, result)):
+                _store(*ready)
+        for ready in scorer.drain():
+            _store(*ready)
+    except Exception as error:
+        for run in runs:
+            run.failed = error if run.done < run.total else None
+    finally:
+        scorer.close()
+
+
+def _finisher(run: Active, planned: Planned, result: Any) -> Callable[[], tuple[Active, dict[str, Any]]]:
+    line = decoded(run.job, planned, result)
+    return lambda: (run, scored(run.job.loaded, planned.doc, line))
+
+
+def _store(run: Active, line: dict[str, Any]) -> None:
+    run.job.folder.append(line)
+    run.new += 1
+    run.add(line)
+    run.tell()
+    if run.done == run.total:
+        run.outcome = _finish(run)
+
+
+def _halved(runs: list[Active], before: int, now_: int) -> None:
+    for run in runs:
+        sessions = run.job.folder.run()["sessions"]
+        sessions[-1]["out_of_memory"] = [*sessions[-1].get("out_of_memory", []), {"from": before, "to": now_}]
+        sessions[-1]["batch_size"] = now_
+        run.job.folder.update(sessions=sessions)
+        run.tell(f"out of memory at batch size {before}, going on with {now_}")
+
+
+def _finish(run: Active) -> Outcome:
+    """Sort the samples, let lm-eval aggregate them, write the summary.
+
+    The summary describes the longest unbroken beginning of the task that is stored: what an interrupted larger run
+    left behind further on came back in order of completion, short answers first, and would bias it.
+    """
+    job, folder = run.job, run.job.folder
+    try:
+        folder.sort()
+        samples = [sample for place, sample in enumerate(folder.samples()) if sample["doc_id"] == place]
+        summary = summarise(folder.run(), samples)
+        summary["lm_eval"] = official.evaluate(job, samples)
+        official.check(job, summary["lm_eval"], summary)
+        folder.finish(summary)
+        return Outcome(job.spec, "done", folder, _summary(job, run.total), run.new)
+    except Exception as error:
+        return _failed(job.spec, error, folder)
+
+
+def _close(run: Active) -> Outcome:
+    if run.outcome is None and run.failed is None and run.done == run.total:
+        run.outcome = _finish(run)
+    return run.outcome or _failed(run.job.spec, run.failed or RuntimeError("not all samples came back"), run.job.folder)
+
+
+def _summary(job: Job, total: int) -> dict[str, Any] | None:
+    """The stored summary, or one over the first `total` documents when the run holds more."""
+    summary = job.folder.summary()
+    if summary is None or summary["n_samples"] == total:
+        return summary
+    samples = [sample for sample in job.folder.samples(light=True) if sample["doc_id"] < total]
+    return summarise(job.folder.run(), samples)

@@ -1,0 +1,182 @@
+"""A spec made concrete: the suite, the method's full setting, the protocol, the data and the checkpoint it names.
+
+Everything the user can get wrong is found here, before a run folder is touched.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import UsageError
+from harness.runner.models import ModelCache, ModelKey, reader_of
+from harness.runner.spec import RunSpec
+from harness.store import RunFolder, code_version, run_id
+from harness.text import Reader
+
+if TYPE_CHECKING:
+    from methods.method import Method
+    from tasks.loaded import Loaded
+    from tasks.protocols import Protocol
+
+
+@dataclass
+class Choice:
+    """What a spec means, before anything heavy is loaded. setting: every parameter of the method, as it will run."""
+
+    spec: RunSpec
+    suite: Any
+    method: Method
+    setting: dict[str, Any]
+    gen_length: int
+    protocol: Protocol
+    key: ModelKey
+
+
+@dataclass
+class Job:
+    """A spec with its model and data loaded; `run` is its run.json, `folder` where it lies."""
+
+    choice: Choice
+    loaded: Loaded
+    backbone: Any
+    reader: Reader
+    decoder: Any
+    context: int
+    run: dict[str, Any]
+    folder: RunFolder
+
+    @property
+    def spec(self) -> RunSpec:
+        return self.choice.spec
+
+
+def choose(spec: RunSpec) -> Choice:
+    """Look up every name of a spec and check every value; imports no torch.
+
+    Raises UsageError (or the room's own error with exit code 2) naming the closest known name or the allowed range.
+    """
+    from harness.suites import load_suite
+    from methods import registry
+    from tasks import protocols
+
+    suite = load_suite(spec.suite)
+    method = registry.get(spec.method)
+    if spec.batch_size < 1:
+        raise UsageError(f"--batch-size {spec.batch_size} is not allowed: it is an integer of at least 1.")
+    if spec.limit is not None and spec.limit < 1:
+        raise UsageError(f"--limit {spec.limit} is not allowed: it is an integer of at least 1.")
+    protocol = protocols.get(f"{spec.protocol}/{spec.task}" if spec.protocol else suite.protocol(spec.task))
+    values = {**suite.settings(method.name, spec.task), **spec.settings}
+    gen_length = _gen_length(values.pop("gen_length", protocol.gen_length))
+    return Choice(spec, suite, method, method.settings(values), gen_length, protocol, _model_key(spec, suite, method))
+
+
+def _gen_length(value: Any) -> int:
+    try:
+        number = int(str(value))
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise UsageError(f"gen_length={value} is not allowed: gen_length is an integer of at least 1.")
+    return number
+
+
+def _model_key(spec: RunSpec, suite: Any, method: Method) -> ModelKey:
+    if spec.checkpoint is not None:
+        return ModelKey(spec.checkpoint, spec.adapter, spec.device, spec.dtype)
+    ref = suite.checkpoint(method.checkpoint)
+    return ModelKey(ref.source, spec.adapter or ref.adapter, spec.device, spec.dtype)
+
+
+def prepare(choice: Choice, models: ModelCache) -> Job:
+    """Load data and model and name the run. Raises before anything is written."""
+    import tasks
+    from methods.decoding import Request
+
+    spec, suite = choice.spec, choice.suite
+    if choice.protocol.metric == "pass@1":
+        _confine(spec)
+    loaded = tasks.load(choice.protocol, data_source(spec, suite))
+    backbone = models.get(choice.key)
+    if choice.spec.checkpoint is None and backbone.arch != suite.arch and choice.method.family != "ar":
+        raise UsageError(f"{choice.key.source} is a {backbone.arch} model, the suite {suite.name} is {suite.arch}.")
+    decoder = choice.method.build(choice.setting, backbone.arch, spec.fidelity)
+    context = min(suite.context, backbone.max_positions)
+    if choice.gen_length >= context:
+        raise UsageError(f"gen_length={choice.gen_length} leaves no room for a prompt in a context of {context}.")
+    for need in decoder.need:  # such as a block size that does not divide the generation length
+        need(Request([0], choice.gen_length, decoder))
+    reader = reader_of(backbone, choice.key.source)
+    run = describe(choice, loaded, backbone, reader, context)
+    return Job(
+        choice=choice,
+        loaded=loaded,
+        backbone=backbone,
+        reader=reader,
+        decoder=decoder,
+        context=context,
+        run=run,
+        folder=RunFolder(spec.store() / run["run_id"]),
+    )
+
+
+def _confine(spec: RunSpec) -> None:
+    """Make sure that generated code can be executed before hours are spent on generating it."""
+    from tasks.sandbox import confine
+
+    if spec.unconfined:
+        os.environ[confine.ALLOW] = "1"
+    confine.choose(allow_unconfined=spec.unconfined)
+
+
+def data_source(spec: RunSpec, suite: Any) -> Any:
+    """The rows a spec asks for: --data-dir, else the suite's own."""
+    from tasks.data import Source
+
+    return Source("folder", spec.data_dir) if spec.data_dir else Source(suite.data)
+
+
+def describe(choice: Choice, loaded: Loaded, backbone: Any, reader: Reader, context: int) -> dict[str, Any]:
+    """run.json, without its sessions: what decides the outcome, and where it came from."""
+    spec, method, protocol = choice.spec, choice.method, choice.protocol
+    run = {
+        "suite": choice.suite.name,
+        "method": method.name,
+        "task": spec.task,
+        "setting": choice.setting,
+        "axis": method.axis,
+        "axis_value": choice.setting.get(method.axis) if method.axis else None,
+        "fidelity": spec.fidelity,
+        "gen_length": choice.gen_length,
+        "context": context,
+        "protocol": protocol.id,
+        "protocol_version": protocol.version,
+        "protocol_digest": protocol.digest,
+        "metric": f"{protocol.metric},{protocol.extraction}",
+        "checkpoint": choice.key.source,
+        "adapter": choice.key.adapter,
+        "checkpoint_fingerprint": backbone.fingerprint,
+        "arch": backbone.arch,
+        "special": {"mask": backbone.special.mask, "eos": list(backbone.special.eos), "skip": sorted(reader.skip)},
+        "data": loaded.origin,
+        "data_fingerprint": loaded.fingerprint,
+        "n_docs": len(loaded.docs),
+        "seed": spec.seed,
+        "dtype": str(backbone.dtype).removeprefix("torch."),
+        "code_version": code_version(source_files(method)),
+    }
+    return {"run_id": run_id(run), **run}
+
+
+def source_files(method: Method) -> list[Path]:
+    """The source that turns prompts into tokens: the engine, the backbones and the method's decoder."""
+    import methods
+
+    root = Path(methods.__file__).parent
+    files = [*root.glob("decoding/**/*.py"), *root.glob("backbones/**/*.py")]
+    spec = importlib.util.find_spec(method.decoder.partition(":")[0])
+    return [*files, Path(spec.origin)] if spec and spec.origin else files

@@ -1,0 +1,66 @@
+"""lm-eval's own evaluation of a finished run: `simple_evaluate` over the stored texts, and a check that it agrees."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+from typing import Any
+
+from harness.errors import UserError
+from harness.runner.job import Job
+
+TOLERANCE = 1e-6  # percent
+
+
+def evaluate(job: Job, samples: list[dict[str, Any]]) -> dict[str, Any]:
+    """lm-eval's results entry of the task (`metric,filter` -> value) from the samples of the task's first documents.
+
+    The model it asks is our adapter, which finds every document stored. A sample whose scorer raised is handed over
+    as an empty text.
+    """
+    from lm_eval.evaluator import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
+    from harness.adapter import StoredLM
+
+    protocol = job.choice.protocol
+    lm = StoredLM({sample["doc_id"]: sample for sample in samples}, job.reader.tokenizer)
+    with _quiet():
+        results = simple_evaluate(
+            model=lm,
+            model_args={"run_id": job.run["run_id"]},
+            tasks=[job.loaded.task],
+            limit=len(samples),
+            system_instruction=protocol.system_text,
+            apply_chat_template=protocol.chat_template,
+            fewshot_as_multiturn=False,
+            fewshot_random_seed=job.loaded.seed,
+            task_manager=TaskManager(include_defaults=False),
+            log_samples=False,
+        )
+    return {name: value for name, value in results["results"][job.spec.task].items() if "," in name}
+
+
+def check(job: Job, results: dict[str, Any], summary: dict[str, Any]) -> None:
+    """Raise UserError unless lm-eval's aggregate equals the store's accuracy."""
+    official = 100.0 * float(results[summary["metric"]])
+    if abs(official - summary["accuracy"]) > TOLERANCE:
+        raise UserError(
+            f"{job.folder.path}: lm-eval's {summary['metric']} is {official:.4f} %, the stored samples give "
+            f"{summary['accuracy']:.4f} %. The scorer has changed "
+            f"since they were stored: `harness score {job.run['run_id']}`."
+        )
+
+
+@contextlib.contextmanager
+def _quiet() -> Any:
+    """lm-eval's log lines and bars are about models that run; here nothing runs."""
+    logger = logging.getLogger("lm_eval")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,94 @@
+"""Scoring without decoding: stored generations again, or a task's own gold answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import UserError
+from harness.metrics import keep, summarise
+from harness.runner.job import data_source
+from harness.runner.plan import prompt_hash
+from harness.runner.sample import scored
+from harness.runner.spec import RunSpec
+from harness.store import RunFolder
+from harness.suites import load_suite
+
+
+@dataclass(frozen=True)
+class Rescored:
+    """The new summary, and how many samples changed in text, count or score."""
+
+    summary: dict[str, Any]
+    changed: int
+
+
+def rescore(folder: RunFolder, *, data_dir: str | None = None, unconfined: bool = False) -> Rescored:
+    """Cut, count and score every stored output again and write samples and summary anew, atomically.
+
+    Ids, pieces and traces stay as they are. Raises UserError when the data or the protocol are not those of the run,
+    BusyError while the run is being written.
+    """
+    import tasks
+    from tasks import protocols
+
+    run = folder.run()
+    protocol = protocols.get(run["protocol"])
+    if protocol.digest != run["protocol_digest"]:
+        raise UserError(
+            f"{folder.path}: {protocol.id} is version {protocol.version} here, the run was asked another one."
+        )
+    spec = RunSpec.of(run, unconfined=unconfined, **({"data_dir": data_dir} if data_dir else {}))
+    loaded = tasks.load(protocol, data_source(spec, load_suite(run["suite"])))
+    if loaded.fingerprint != run["data_fingerprint"]:
+        raise UserError(
+            f"{folder.path}: the data are not those of the run ({loaded.fingerprint}); give --data-dir DIR."
+        )
+    with folder.open(run):
+        before = list(folder.samples())
+        after = [_again(loaded, run, protocol, sample) for sample in before]
+        folder.rewrite(after)
+        folder.sort()
+        wanted = [sample for place, sample in enumerate(folder.samples()) if sample["doc_id"] == place]
+        summary = summarise(run, wanted)
+        if (old := folder.summary()) is not None:
+            folder.finish({**{name: old[name] for name in ("lm_eval",) if name in old}, **summary})
+    return Rescored(summary, sum(old != new for old, new in zip(before, after, strict=True)))
+
+
+def _again(loaded: Any, run: dict[str, Any], protocol: Any, sample: dict[str, Any]) -> dict[str, Any]:
+    if sample["truncated"]:
+        return sample
+    doc = loaded.docs[sample["doc_id"]]
+    special = run["special"]
+    kept = keep(
+        sample["output_ids"],
+        sample["pieces"],
+        eos=special["eos"],
+        mask=special["mask"],
+        skip=special["skip"],
+        until=protocol.until,
+        policy=protocol.eos_policy,
+    )
+    assert sample["prompt_hash"] == prompt_hash(sample["prompt"])
+    return scored(loaded, doc, {**sample, "tokens": kept.tokens, "text": kept.text})
+
+
+def gold(
+    task: str,
+    suite: str = "mini",
+    *,
+    data_dir: str | None = None,
+    protocol: str | None = None,
+    limit: int | None = None,
+    unconfined: bool = False,
+) -> dict[str, Any]:
+    """Score a task's own answers through the whole path. Keys: task, protocol, n, correct, failures."""
+    import tasks
+    from tasks import protocols
+    from tasks.gold import gold as task_gold
+
+    own = load_suite(suite)
+    chosen = protocols.get(f"{protocol}/{task}" if protocol else own.protocol(task))
+    loaded = tasks.load(chosen, data_source(RunSpec("-", task, suite, data_dir=data_dir), own))
+    return task_gold(loaded, limit=limit, unconfined=unconfined)

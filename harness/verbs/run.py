@@ -1,0 +1,107 @@
+"""`harness run`: one method on one task, one run folder."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import typer
+
+EXAMPLE = "Example: harness run --method tad_speed --task gsm8k --limit 50 --set threshold=0.4"
+
+
+def run(
+    method: str | None = typer.Option(None, "--method", "-m", help="A method of `harness ls methods`."),
+    task: str | None = typer.Option(None, "--task", "-t", help="A task of `harness ls tasks`."),
+    suite: str = typer.Option("mini", help="A suite of `harness ls suites`."),
+    set_: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A setting; may be given several times."),
+    limit: int | None = typer.Option(None, help="Only the first N documents; a larger limit continues later."),
+    batch_size: int = typer.Option(16, help="Rows decoded together; changes the speed, not the tokens."),
+    seed: int = typer.Option(0, help="Seed of a method that samples."),
+    data_dir: str | None = typer.Option(None, help="Read the task's rows from DIR/DATASET/test.jsonl."),
+    checkpoint: str | None = typer.Option(None, metavar="PATH|HUB_ID", help="Weights instead of the suite's."),
+    adapter: str | None = typer.Option(None, metavar="PATH", help="A LoRA adapter on top of the weights."),
+    device: str = typer.Option("auto", help="auto, cpu, cuda, cuda:1, mps."),
+    dtype: str = typer.Option("auto", help="auto, float32, bfloat16, float16."),
+    protocol: str | None = typer.Option(None, metavar="SET", help="Another protocol set, such as llada-tad."),
+    fidelity: str = typer.Option("fixed", help="fixed, or compat: with the reference code's own behaviour."),
+    out: str = typer.Option("results/runs", help="The folder of all runs."),
+    fresh: bool = typer.Option(False, "--fresh", help="Set a stored run aside and start anew."),
+    verify: str | None = typer.Option(None, metavar="RUN", help="Repeat a stored run and report the first difference."),
+    allow_unconfined_code: bool = typer.Option(
+        False, "--allow-unconfined-code", help="Execute generated code even if this machine cannot confine it."
+    ),
+    json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
+) -> None:
+    """Decode a task with a method, score it and store it; the same command again continues, or shows the result."""
+    from harness.errors import UsageError
+    from harness.runner import RunSpec
+    from harness.runner.settings import parse
+
+    if verify is not None:
+        _verify(verify, out, batch_size, device, json)
+        return
+    if method is None or task is None:
+        raise UsageError("harness run needs --method and --task (or --verify RUN); `harness ls methods` lists them.")
+    spec = RunSpec(
+        method=method,
+        task=task,
+        suite=suite,
+        settings=parse(set_),
+        limit=limit,
+        batch_size=batch_size,
+        seed=seed,
+        data_dir=data_dir,
+        checkpoint=checkpoint,
+        adapter=adapter,
+        device=device,
+        dtype=dtype,
+        protocol=protocol,
+        fidelity=fidelity,
+        out=out,
+        fresh=fresh,
+        unconfined=allow_unconfined_code,
+    )
+    _run(spec, json)
+
+
+def _run(spec: Any, json: bool) -> None:
+    from harness.progress import Bars
+    from harness.runner import execute
+    from harness.show import print_json, print_result
+
+    try:
+        with Bars(1) as bars:
+            (outcome,) = execute([spec], progress=bars)
+    except KeyboardInterrupt:
+        print(f"harness: interrupted; finished samples are kept. Continue with:\n  {spec.command()}", file=sys.stderr)
+        raise typer.Exit(130) from None
+    if outcome.cause is not None:
+        raise outcome.cause
+    assert outcome.summary is not None
+    assert outcome.folder is not None
+    if json:
+        print_json({**outcome.summary, "path": str(outcome.folder.path), "state": outcome.state, "new": outcome.new})
+    else:
+        print_result(outcome)
+    if outcome.errors:
+        print(
+            f"harness: the scorer raised on {outcome.errors} samples (outcome `error`, counted as wrong); their "
+            f"tracebacks are in {outcome.folder.path / 'samples.jsonl'}.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(1)
+
+
+def _verify(name: str, out: str, batch_size: int, device: str, json: bool) -> None:
+    from harness.runner.verify import verify
+    from harness.show import print_json
+    from harness.store import find_run
+
+    report = verify(find_run(name, out), batch_size=batch_size, device=device)
+    if json:
+        print_json(report.as_dict())
+    else:
+        print("\n".join(report.sentences()))
+    if report.differing:
+        raise typer.Exit(1)
