@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.errors import UsageError, unknown
 from harness.runner.spec import RunSpec
-from harness.sweep.points import Points
+from harness.sweep.points import GEN_LENGTH, Points, check_setting
 from methods import registry
 from methods.method import Method
 
@@ -31,7 +31,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that share a checkpoint, a method, a task and a seed: they are decoded in one batch."""
+    """Runs that share a checkpoint, a method and a task: their settings and seeds are decoded in one batch."""
 
     checkpoint: str
     specs: tuple[RunSpec, ...]
@@ -46,7 +46,7 @@ class Group:
 
     @property
     def name(self) -> str:
-        return f"{self.method} {self.task}" + (f" seed {self.specs[0].seed}" if self.specs[0].seed else "")
+        return f"{self.method} {self.task}"
 
 
 def plan(grid: Grid, suite_methods: Iterable[str], suite_tasks: Iterable[str]) -> list[RunSpec]:
@@ -82,14 +82,15 @@ def _chosen(kind: str, asked: Sequence[str], known: Iterable[str], suite: str) -
 
 def _own(method: Method, grid: Grid) -> dict[str, Any]:
     """The part of `--set` that this method knows; a key that no method knows is refused by the caller."""
-    return {name: value for name, value in grid.settings.items() if name in method.params or name == "gen_length"}
+    known = {name: value for name, value in grid.settings.items() if name in method.params or name == GEN_LENGTH}
+    return check_setting(method, known)
 
 
 def groups(specs: Iterable[RunSpec]) -> list[Group]:
-    """Neighbouring runs of one checkpoint, method, task and seed, in the plan's order."""
+    """Neighbouring runs of one checkpoint, method and task, in the plan's order."""
 
-    def key(spec: RunSpec) -> tuple[str, str, str, int]:
-        return checkpoint_of(spec), spec.method, spec.task, spec.seed
+    def key(spec: RunSpec) -> tuple[str, str, str]:
+        return checkpoint_of(spec), spec.method, spec.task
 
     return [Group(found[0], tuple(same)) for found, same in groupby(specs, key)]
 
@@ -100,7 +101,12 @@ def checkpoint_of(spec: RunSpec) -> str:
     return f"{weights}+{spec.adapter}" if spec.adapter else weights
 
 
+def setting_text(spec: RunSpec) -> str:
+    """The swept values of a run in words, `-` for none."""
+    return " ".join(f"{name}={value}" for name, value in spec.settings.items()) or "-"
+
+
 def label(spec: RunSpec) -> str:
     """A run in a few words: `tad_speed gsm8k threshold=0.5`."""
-    words = [spec.method, spec.task, *(f"{name}={value}" for name, value in spec.settings.items())]
+    words = [spec.method, spec.task, *([setting_text(spec)] if spec.settings else [])]
     return " ".join(words + ([f"seed={spec.seed}"] if spec.seed else []))

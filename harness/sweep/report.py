@@ -1,49 +1,27 @@
-"""What became of a plan: finished runs with their numbers, failed ones with the reason."""
+"""What became of a plan: finished runs with their numbers, seeds combined, failed runs with the reason."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.runner.spec import RunSpec
-from harness.sweep.grid import label
+from harness.stats import Samples, combine_seeds
+from harness.sweep.grid import label, setting_text
+
+if TYPE_CHECKING:
+    from harness.runner.execute import Outcome
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A run that did not finish: the sentence for people, and the traceback if it was not a user's mistake."""
-
-    spec: RunSpec
-    reason: str
-    trace: str | None = None
+def rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """One row per run, in the order of the plan; the reason of a failed one is its state."""
+    return [_row(outcome.spec, outcome.summary or {}, _state(outcome)) for outcome in outcomes]
 
 
-@dataclass(frozen=True)
-class Done:
-    """A finished run: where it lies and its summary."""
-
-    spec: RunSpec
-    path: str
-    summary: dict[str, Any]
-
-
-@dataclass
-class Outcome:
-    """Everything a sweep leaves, in the order in which it happened."""
-
-    done: list[Done] = field(default_factory=list)
-    failed: list[Failure] = field(default_factory=list)
-
-    @property
-    def errors(self) -> int:
-        """Samples whose scoring raised, over all finished runs."""
-        return sum(int(item.summary.get("errors") or 0) for item in self.done)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """One row per run for the table at the end, failures last."""
-        rows = [_row(item.spec, item.summary, "done") for item in self.done]
-        return rows + [_row(item.spec, {}, f"failed: {item.reason}") for item in self.failed]
+def _state(outcome: Outcome) -> str:
+    if outcome.state == "failed":
+        return f"failed: {reason(outcome)}"
+    return f"{outcome.state}, {outcome.errors} samples raised" if outcome.errors else outcome.state
 
 
 def _row(spec: RunSpec, summary: dict[str, Any], state: str) -> dict[str, Any]:
@@ -60,16 +38,61 @@ def _row(spec: RunSpec, summary: dict[str, Any], state: str) -> dict[str, Any]:
     }
 
 
-def setting_text(spec: RunSpec) -> str:
-    """The swept values of a run in words, `-` for none."""
-    return " ".join(f"{name}={value}" for name, value in spec.settings.items()) or "-"
+def seed_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """One row per setting that was run with several seeds: the combined numbers and the spread between the seeds."""
+    settings: dict[tuple[str, str, str], list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.summary and outcome.folder:
+            key = (outcome.spec.method, outcome.spec.task, setting_text(outcome.spec))
+            settings.setdefault(key, []).append(outcome)
+    found = []
+    for (method, task, setting), same in settings.items():
+        if len(same) > 1:
+            spread = combine_seeds([_samples(outcome) for outcome in same])
+            found.append(
+                {
+                    "method": method,
+                    "task": task,
+                    "setting": setting,
+                    "seeds": spread.n_seeds,
+                    "accuracy": round(spread.accuracy, 1),
+                    "accuracy_ci95": _interval(spread.accuracy_ci95, 1),
+                    "between_seeds_sd": round(spread.accuracy_sd, 2),
+                    "tpf": round(spread.tpf, 2),
+                    "tpf_ci95": _interval(spread.tpf_ci95, 2),
+                    "tpf_between_seeds_sd": round(spread.tpf_sd, 3),
+                }
+            )
+    return found
+
+
+def _samples(outcome: Outcome) -> Samples:
+    folder, limit = outcome.folder, outcome.spec.limit
+    assert folder is not None
+    lines = folder.samples(light=True)
+    return Samples.from_rows(line for line in lines if limit is None or line["doc_id"] < limit)
+
+
+def reason(outcome: Outcome) -> str:
+    """Why a run failed, in one line: its sentence, or the last line of its traceback."""
+    lines = [line for line in outcome.error.strip().splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "no reason was given"
+
+
+def failures_text(outcomes: Sequence[Outcome]) -> str:
+    """The list at the end of a sweep: each failed run, why, and the command that tries it again; empty without any."""
+    failed = [outcome for outcome in outcomes if outcome.state == "failed"]
+    if not failed:
+        return ""
+    lines = [f"{len(failed)} of {len(outcomes)} runs failed:"]
+    for outcome in failed:
+        lines += [f"  {label(outcome.spec)}: {reason(outcome)}", f"    {outcome.spec.command()}"]
+    return "\n".join(lines)
+
+
+def _interval(interval: tuple[float, float], digits: int) -> str:
+    return f"{interval[0]:.{digits}f} to {interval[1]:.{digits}f}"
 
 
 def _rounded(value: Any, digits: int) -> Any:
     return round(value, digits) if isinstance(value, (int, float)) else None
-
-
-def failures_text(failed: Sequence[Failure]) -> str:
-    """The list at the end of a sweep: each failed run and why."""
-    lines = [f"  {label(item.spec)}: {item.reason}" for item in failed]
-    return "\n".join([f"{len(failed)} of the runs failed:", *lines])

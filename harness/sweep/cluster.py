@@ -1,0 +1,207 @@
+"""`--executor ray`: the same plan on the workers of a Ray cluster; what a lost worker had begun is taken up by another.
+
+The driver hands each worker one group of runs at a time and prefers groups whose checkpoint the worker has loaded.
+With `shared=False` a worker keeps its runs in a folder of its own node and streams every finished sample to the
+driver, which alone writes the store; a group that is taken up again begins with the samples that have arrived. With
+`shared=True` the workers write the store themselves and it lies on a folder that all machines mount.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import UserError
+from harness.runner.spec import RunSpec
+from harness.sweep.grid import Group
+from harness.sweep.inbox import Inbox
+
+if TYPE_CHECKING:
+    from harness.runner.execute import Outcome
+    from harness.sweep.progress import Board
+
+LOST = 3  # workers that a group may lose before it counts as failed
+
+
+@dataclass
+class Task:
+    """A group on its way: how many workers it has lost, and where its results arrive."""
+
+    group: Group
+    lost: int = 0
+
+
+@dataclass
+class Seat:
+    """One worker: its actor, the checkpoint it has loaded, the task it is at and the stream of its messages."""
+
+    actor: Any
+    checkpoint: str
+    task: Task | None = None
+    stream: Any = None
+    inbox: Inbox | None = None
+
+
+@dataclass
+class Cluster:
+    """The executor of a Ray cluster: as many workers as the declared GPUs and CPUs have room for.
+
+    address: a cluster to join; none takes the running one (RAY_ADDRESS) or starts one on this machine.
+    gpus: per worker; none means 1 where the cluster has GPUs and 0 where it has not.
+    Raises UserError when ray is not installed, the cluster cannot be reached or no worker fits.
+    """
+
+    address: str | None = None
+    gpus: float | None = None
+    cpus: float = 1.0
+    shared: bool = False
+    _seats: list[Seat] = field(default_factory=list)
+    _ours: bool = False
+
+    def __post_init__(self) -> None:
+        ray = _ray()
+        if not ray.is_initialized():
+            try:
+                ray.init(address=self.address, log_to_driver=False, configure_logging=False, ignore_reinit_error=True)
+            except (ConnectionError, RuntimeError, ValueError) as error:
+                raise UserError(f"The Ray cluster {self.address or ''} cannot be reached: {error}") from error
+            self._ours = True
+        total = ray.cluster_resources()
+        if self.gpus is None:
+            self.gpus = 1.0 if total.get("GPU") else 0.0
+        if self._room() < 1:
+            raise UserError(
+                f"No Ray node has {self.gpus:g} GPUs and {self.cpus:g} CPUs for a worker; lower --ray-gpus or --ray-cpus."
+            )
+
+    def _room(self) -> int:
+        """How many workers the nodes that are alive can hold."""
+        rooms = []
+        for node in _ray().nodes():
+            if node["Alive"]:
+                cpus, gpus = node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0)
+                shares = [have // need for have, need in ((cpus, self.cpus), (gpus, self.gpus or 0)) if need]
+                rooms.append(int(min(shares, default=1)))
+        return sum(rooms)
+
+    def __call__(self, groups: Sequence[Group], board: Board) -> list[Outcome]:
+        """Run every group somewhere; the outcomes in the order of `groups`."""
+        waiting = deque(Task(group) for group in _units(groups, self._room()))
+        found: dict[Any, Outcome] = {}
+        while waiting or any(seat.task for seat in self._seats):
+            self._assign(waiting, board)
+            for outcome in self._listen(waiting, board):
+                found[_key(outcome)] = outcome
+                board.ends(outcome)
+        return [found[_spec_key(spec)] for group in groups for spec in group.specs]
+
+    def _assign(self, waiting: deque[Task], board: Board) -> None:
+        """Give every free worker a group of its checkpoint; one that has none left makes room for another."""
+        for seat in [seat for seat in self._seats if seat.task is None]:
+            mine = next((task for task in waiting if task.group.checkpoint == seat.checkpoint), None)
+            if mine:
+                waiting.remove(mine)
+                self._start(seat, mine, board)
+            elif waiting:
+                self._dismiss(seat)
+        while waiting and len(self._seats) < self._room():
+            task = waiting.popleft()
+            options = {"num_cpus": self.cpus, "num_gpus": self.gpus, "max_restarts": 0}
+            seat = Seat(_worker_class().options(**options).remote(self.shared, sys.argv), task.group.checkpoint)
+            self._seats.append(seat)
+            self._start(seat, task, board)
+
+    def _start(self, seat: Seat, task: Task, board: Board) -> None:
+        seat.task, seat.inbox = task, Inbox(task.group, board, self.shared)
+        group = Group(task.group.checkpoint, tuple(map(_absolute, task.group.specs)))
+        seat.stream = seat.actor.work.options(num_returns="streaming").remote(group, seat.inbox.stored())
+
+    def _dismiss(self, seat: Seat) -> None:
+        self._seats.remove(seat)
+        _ray().kill(seat.actor)
+
+    def _listen(self, waiting: deque[Task], board: Board) -> list[Outcome]:
+        """Take what workers have sent; a group whose worker is gone goes back to the front of the queue."""
+        ray = _ray()
+        busy = {seat.stream: seat for seat in self._seats if seat.task}
+        ready, _ = ray.wait(list(busy), num_returns=1, timeout=1.0, fetch_local=False)
+        ended: list[Outcome] = []
+        for stream in ready:
+            seat = busy[stream]
+            assert seat.task is not None
+            assert seat.inbox is not None
+            try:
+                ended += seat.inbox.take(ray.get(next(stream)))
+            except StopIteration:
+                ended += seat.inbox.rest("The worker ended without a result.")
+                seat.task = None
+            except ray.exceptions.RayError as error:
+                ended += self._lost(seat, waiting, board, error)
+        return ended
+
+    def _lost(self, seat: Seat, waiting: deque[Task], board: Board, error: Exception) -> list[Outcome]:
+        task, inbox = seat.task, seat.inbox
+        assert task is not None
+        assert inbox is not None
+        self._dismiss(seat)
+        inbox.close()
+        left = inbox.unfinished()
+        if not left:
+            return []
+        task.lost += 1
+        if task.lost >= LOST:
+            return inbox.rest(f"{LOST} workers were lost with it, the last one: {_first_line(error)}")
+        board.note(f"a worker was lost with {task.group.name} ({type(error).__name__}); another takes it up")
+        waiting.appendleft(Task(Group(task.group.checkpoint, tuple(left)), task.lost))
+        return []
+
+    def close(self) -> None:
+        """Let the workers go; a cluster that this process has started ends with it."""
+        for seat in list(self._seats):
+            self._dismiss(seat)
+        if self._ours:
+            _ray().shutdown()
+
+
+def _units(groups: Sequence[Group], workers: int) -> list[Group]:
+    """Whole groups while there are enough of them to keep the workers busy, single runs otherwise."""
+    if len(groups) >= 2 * workers:
+        return list(groups)
+    return [Group(group.checkpoint, (spec,)) for group in groups for spec in group.specs]
+
+
+def _absolute(spec: RunSpec) -> RunSpec:
+    """A worker has another working directory: paths that exist here are given in full."""
+    paths = {name: getattr(spec, name) for name in ("data_dir", "checkpoint", "adapter")}
+    full = {name: str(Path(path).resolve()) for name, path in paths.items() if path and Path(path).exists()}
+    return replace(spec, out=str(Path(spec.out).resolve()), **full)
+
+
+def _key(outcome: Outcome) -> str:
+    return _spec_key(outcome.spec)
+
+
+def _spec_key(spec: Any) -> str:
+    return repr(spec)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def _worker_class() -> Any:
+    from harness.sweep.worker import Worker
+
+    return _ray().remote(Worker)
+
+
+def _ray() -> Any:
+    try:
+        import ray
+    except ImportError:
+        raise UserError("The Ray executor needs the package ray: pip install 'dllm-harness[ray]'.") from None
+    return ray

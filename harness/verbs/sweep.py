@@ -1,0 +1,177 @@
+"""`harness sweep`: a grid of runs, planned, estimated, run, continued."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.runner.spec import RunSpec
+    from harness.sweep.run import Executor
+
+EXAMPLE = "Example: harness sweep --suite mini --methods tad_speed,d3llm --tasks gsm8k --limit 100 --dry-run"
+
+
+def sweep(
+    suite: str = typer.Option("mini", help="A suite of `harness ls suites`."),
+    methods: str = typer.Option("", metavar="a,b", help="Only these methods; all that the suite has weights for."),
+    tasks: str = typer.Option("", metavar="x,y", help="Only these tasks; all of the suite."),
+    points: str = typer.Option(
+        "", metavar="V,V|M=V,V;M=V|FILE", help="Values of the axis instead of each method's own, or a YAML file."
+    ),
+    set_: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A setting of every point."),
+    limit: int | None = typer.Option(None, min=1, help="Only the first N documents; a larger limit continues later."),
+    seeds: str = typer.Option("0", metavar="0,1", help="Every point once per seed."),
+    out: str = typer.Option("results/runs", help="The folder of all runs."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Print the plan and its estimate, and stop."),
+    calibrate: int = typer.Option(2, min=0, metavar="N", help="Documents per curve's end to estimate from; 0: none."),
+    refine: float | None = typer.Option(
+        None, metavar="TPF", help="Add points until neighbours on a curve differ by less than this TPF."
+    ),
+    refine_budget: int = typer.Option(8, min=1, metavar="N", help="Points that --refine may add to a curve."),
+    shard: str | None = typer.Option(None, metavar="i/n", help="Only part i of n of the plan, one per machine."),
+    executor: str = typer.Option("local", metavar="local|ray", help="Where to run."),
+    ray_address: str | None = typer.Option(None, help="Ray cluster to join; none: the running one, else a local one."),
+    ray_gpus: float | None = typer.Option(None, min=0, help="GPUs per worker; default 1 where the cluster has any."),
+    ray_cpus: float = typer.Option(1, min=0, help="CPUs per worker."),
+    ray_store: str = typer.Option("driver", metavar="driver|shared", help="Who writes --out: this process or workers."),
+    batch_size: int = typer.Option(16, min=1, help="Rows decoded together; changes the speed, not the tokens."),
+    data_dir: str | None = typer.Option(None, help="Read the tasks' rows from DIR/DATASET/test.jsonl."),
+    checkpoint: str | None = typer.Option(None, metavar="PATH|HUB_ID", help="Weights instead of the suite's."),
+    adapter: str | None = typer.Option(None, metavar="PATH", help="A LoRA adapter on top of the weights."),
+    device: str = typer.Option("auto", help="auto, cpu, cuda, cuda:1, mps."),
+    dtype: str = typer.Option("auto", help="auto, float32, bfloat16, float16."),
+    protocol: str | None = typer.Option(None, metavar="SET", help="Another protocol set, such as llada-tad."),
+    fidelity: str = typer.Option("fixed", help="fixed, or compat: with the reference code's own behaviour."),
+    allow_unconfined_code: bool = typer.Option(
+        False, "--allow-unconfined-code", help="Execute generated code even if this machine cannot confine it."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
+) -> None:
+    """Run every method on every task at every point; the same command again continues, finished runs are skipped."""
+    from harness.runner.spec import RunSpec
+    from harness.sweep import Grid, parse_points, parse_shard
+    from harness.sweep.rounds import Refinement
+    from harness.sweep.run import make_plan
+
+    base = RunSpec(
+        method="",
+        task="",
+        suite=suite,
+        limit=limit,
+        batch_size=batch_size,
+        data_dir=data_dir,
+        checkpoint=checkpoint,
+        adapter=adapter,
+        device=device,
+        dtype=dtype,
+        protocol=protocol,
+        fidelity=fidelity,
+        out=out,
+        unconfined=allow_unconfined_code,
+    )
+    part = parse_shard(shard)
+    grid = Grid(base, _names(methods), _names(tasks), parse_points(points), _seeds(seeds), _settings(set_))
+    specs = make_plan(grid, part, by_curve=refine is not None)
+    refinement = Refinement(refine, refine_budget) if refine else None
+    estimated = calibrate if dry_run or executor == "local" else 0
+    planned = _show_plan(specs, estimated, as_json)
+    if dry_run:
+        if as_json:
+            _print_json({"plan": planned})
+        return
+    run = _executor(executor, ray_address, ray_gpus, ray_cpus, ray_store, out)
+    _run(specs, run, refinement, out, suite, as_json)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _seeds(text: str) -> list[int]:
+    from harness.errors import UsageError
+
+    try:
+        return [int(name) for name in _names(text)]
+    except ValueError:
+        raise UsageError(f"--seeds {text} is not a list of integers such as 0,1,2.") from None
+
+
+def _settings(pairs: list[str]) -> dict[str, Any]:
+    from harness.errors import UsageError
+
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--set {pair} is not KEY=VALUE, for example --set threshold=0.4.")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def _show_plan(specs: list[RunSpec], documents: int, as_json: bool) -> list[dict[str, Any]]:
+    """The plan's rows, with their costs where a calibration was asked for; printed as a table for people."""
+    from rich.console import Console
+
+    from harness.show import print_table
+    from harness.sweep import groups
+    from harness.sweep.estimate import estimate, total, without_estimate
+
+    console = Console(stderr=True)
+    if not documents:
+        rows, last = without_estimate(specs), f"{len(specs)} runs."
+    else:
+        with console.status("calibrating") as status:
+            costs = estimate(groups(specs), documents, status.update)
+        rows, last = [cost.row() for cost in costs], total(costs)
+    if not as_json:
+        print_table(rows)
+        print(last)
+    return rows
+
+
+def _executor(name: str, address: str | None, gpus: float | None, cpus: float, store: str, out: str) -> Executor:
+    from harness.errors import unknown
+
+    if name == "local":
+        from harness.sweep.local import Local
+
+        return Local()
+    if name != "ray":
+        raise unknown("executor", name, ["local", "ray"])
+    if store not in ("driver", "shared"):
+        raise unknown("Ray store", store, ["driver", "shared"])
+    from harness.sweep.cluster import Cluster
+
+    return Cluster(address=address, gpus=gpus, cpus=cpus, shared=store == "shared")
+
+
+def _run(specs: list[RunSpec], executor: Executor, refinement: Any, out: str, suite: str, as_json: bool) -> None:
+    """Run the plan and print what became of it. Exits with 1 if a run failed or a scorer raised."""
+    from harness.show import print_table
+    from harness.sweep.progress import Board
+    from harness.sweep.report import failures_text, rows, seed_rows
+    from harness.sweep.run import run_sweep
+
+    with Board(len(specs)) as board:
+        outcomes = run_sweep(specs, executor, board, refinement)
+    table, seeds = rows(outcomes), seed_rows(outcomes)
+    if as_json:
+        _print_json({"runs": table, "seeds": seeds})
+    else:
+        print_table(table)
+        if seeds:
+            print("\nSeeds combined (documents are resampled; sd is the spread between seeds):")
+            print_table(seeds)
+    if text := failures_text(outcomes):
+        typer.echo(text, err=True)
+    typer.echo(f"Plot it: harness report --runs {out} --suite {suite} --out report", err=True)
+    if any(outcome.state == "failed" or outcome.errors for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def _print_json(value: Any) -> None:
+    from harness.show import print_json
+
+    print_json(value)
