@@ -97,6 +97,11 @@ def latex_text(text: str) -> str:
     return rf"\textbf{{{plain}}}" if bold else plain
 
 
+def latex_label(text: str) -> str:
+    """Text as a part of a \\label: letters, digits and dashes."""
+    return "".join(char if char.isalnum() and char.isascii() else "-" for char in text)
+
+
 def to_latex(
     header: Sequence[str], rows: Iterable[Sequence[str]], caption: str, label: str, left: int = 1, groups: str = ""
 ) -> str:

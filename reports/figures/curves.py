@@ -1,0 +1,148 @@
+"""Accuracy against TPF for one task of one cohort: measured points, straight segments, interval bars, nothing invented."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports.aup import kept
+from reports.cohort import Member, curve, members_points
+from reports.figures.base import Labels, canvas, halo
+from reports.model import Cohort, Point
+from reports.style import DASHES, Theme, color, look, title
+
+
+def task_curves(cohort: Cohort, points: Sequence[Point], task: str, heading: str, theme: Theme, drop: float) -> Figure:
+    """One figure. Hollow: nominal TPF. Crossed out, faint and dashed: dropped by AUP. Shaded: dropped for every curve."""
+    here = members_points(points, cohort)
+    lines = {member: curve(here, cohort.suite, task, member) for member in cohort.methods}
+    lines = {member: own for member, own in lines.items() if own}
+    above = far_above(lines, drop)
+    inside = {member: own for member, own in lines.items() if member not in above}
+    figure, axes = canvas(theme, heading, _subtitle(cohort, task, lines))
+    _limits(axes, inside, cohort.y_max[task] if not above else 0.0, drop)
+    _ground(axes, inside, cohort.y_max[task], drop, theme)
+    segments: list[Any] = []
+    for member, own in inside.items():
+        segments += _draw(axes, member, own, theme, drop)
+    axes.set_xlabel("tokens per forward (TPF)")
+    axes.set_ylabel("accuracy, %")
+    labels = Labels(axes, [point.pair for own in inside.values() for point in own], segments)
+    for number, (member, own) in enumerate(above.items()):
+        _off_scale(axes, f"{_name(member, lines)}: {own[0].accuracy:g}", number, color(member[0], theme))
+    for member, own in sorted(inside.items(), key=lambda item: -item[1][-1].tpf):
+        labels.put(*own[-1].pair, _name(member, lines), color(member[0], theme))
+    return figure
+
+
+def far_above(lines: Mapping[Member, list[Point]], drop: float) -> dict[Member, list[Point]]:
+    """Single-point rows so far above all others that the others would be squeezed: they are named at the top edge."""
+    rest = {member: own for member, own in lines.items() if len(own) > 1}
+    if not rest:
+        return {}
+    top = max(point.accuracy for own in rest.values() for point in own)
+    height = top - min(own[0].accuracy - drop for own in rest.values())
+    return {m: own for m, own in lines.items() if m not in rest and own[0].accuracy > top + 0.5 * height}
+
+
+def _off_scale(axes: Axes, text: str, number: int, shade: str) -> None:
+    label = axes.annotate(
+        f"▲ {text} (above this axis)",
+        (0.012, 0.965 - 0.06 * number),
+        xycoords="axes fraction",
+        va="center",
+        fontsize=8.4,
+        fontweight="bold",
+        color=shade,
+    )
+    halo(label, axes)
+
+
+def _name(member: Member, lines: Mapping[Member, Any]) -> str:
+    twice = sum(other[0] == member[0] for other in lines) > 1
+    return title(member[0]) + (f" ({member[1].removeprefix('published:')})" if twice else "")
+
+
+def _subtitle(cohort: Cohort, task: str, lines: Mapping[Member, Sequence[Point]]) -> str:
+    sizes = sorted({point.n_samples for own in lines.values() for point in own if point.n_samples})
+    n = f"n = {sizes[0]}" if len(sizes) == 1 else f"n = {sizes[0]} to {sizes[-1]}" if sizes else "n not stated"
+    hollow = "   ○ TPF typed in as 1" if any(point.nominal for own in lines.values() for point in own) else ""
+    return f"{cohort.suite}   cohort {cohort.name}   y_max {cohort.y_max[task]:g}   {n}   bars: 95 % intervals{hollow}"
+
+
+def _limits(axes: Axes, lines: Mapping[Member, Sequence[Point]], y_max: float, drop: float) -> None:
+    every = [point for own in lines.values() for point in own]
+    floor = min(own[0].accuracy for own in lines.values()) - drop
+    low = min([floor, *(point.accuracy for point in every)])
+    high = max([y_max, *(point.accuracy for point in every)])
+    margin = max(1.2, 0.07 * (high - low))
+    right = max(point.tpf for point in every)
+    left = min(1.0, *(point.tpf for point in every)) if len(every) > 1 else min(1.0, every[0].tpf)
+    span = max(right - left, 0.5)
+    axes.set_xlim(left - 0.05 * span, right + 0.16 * span)
+    # y_max 0: rows above the axis are named at its top and need a line of room each
+    room = margin if y_max else margin + 0.07 * (high - low + 2 * margin)
+    axes.set_ylim(max(low - margin, -2), min(high + room, 104))
+
+
+def _ground(axes: Axes, lines: Mapping[Member, Sequence[Point]], y_max: float, drop: float, theme: Theme) -> None:
+    floor = min(own[0].accuracy for own in lines.values()) - drop
+    bottom = axes.get_ylim()[0]
+    axes.axhspan(bottom, floor, facecolor=theme.shade, edgecolor=theme.grid, hatch="////", linewidth=0, zorder=0)
+    axes.text(
+        0.992,
+        (floor - bottom) / (axes.get_ylim()[1] - bottom) / 2,
+        f"more than {drop:g} below the first point of every curve: dropped from AUP",
+        transform=axes.transAxes,
+        ha="right",
+        va="center",
+        fontsize=7.6,
+        color=theme.faint,
+    )
+    if axes.get_ylim()[0] < y_max < axes.get_ylim()[1]:
+        axes.axhline(y_max, color=theme.faint, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+        note = axes.text(axes.get_xlim()[1], y_max, "y_max ", ha="right", va="bottom", fontsize=7.6, color=theme.faint)
+        halo(note, axes)
+
+
+def _draw(axes: Axes, member: Member, own: Sequence[Point], theme: Theme, drop: float) -> list[Any]:
+    shade, style = color(member[0], theme), look(member[0])
+    good = set(kept([point.pair for point in own], drop))
+    used = [point for point in own if point.pair in good]
+    size = 11 if style.marker == "*" else 7
+    axes.plot(
+        [point.tpf for point in used],
+        [point.accuracy for point in used],
+        color=shade,
+        linewidth=1.9,
+        linestyle=DASHES[style.dash],
+        zorder=3,
+        solid_capstyle="round",
+    )
+    for point in own:
+        _bars(axes, point, shade)
+        fill = theme.ground if point.nominal else shade
+        alpha = 1.0 if point.pair in good else 0.45
+        axes.plot(
+            *point.pair,
+            style.marker,
+            markersize=size,
+            color=shade,
+            markerfacecolor=fill,
+            markeredgewidth=1.5,
+            alpha=alpha,
+            zorder=4,
+        )
+        if point.pair not in good:
+            axes.plot(*point.pair, "x", markersize=9, color=theme.text, markeredgewidth=1.1, zorder=5)
+    return [(a.pair, b.pair) for a, b in zip(used, used[1:], strict=False)]
+
+
+def _bars(axes: Axes, point: Point, shade: str) -> None:
+    if point.acc_lo is not None and point.acc_hi is not None:
+        axes.plot([point.tpf] * 2, [point.acc_lo, point.acc_hi], color=shade, linewidth=1.1, alpha=0.32, zorder=2)
+    if point.tpf_lo is not None and point.tpf_hi is not None:
+        axes.plot([point.tpf_lo, point.tpf_hi], [point.accuracy] * 2, color=shade, linewidth=1.1, alpha=0.32, zorder=2)
