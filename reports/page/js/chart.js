@@ -28,9 +28,9 @@ function chartSeries(task) {
 const seriesPoints = (s) => [...s.kept, ...s.dropped, ...s.extra];
 
 function errorBar(points, value, keys, color) {
-  if (!keys || !points.some((p) => isNumber(p[keys[0]]) && isNumber(p[keys[1]]))) return undefined;
+  if (!keys || !state.intervals || !points.some((p) => isNumber(p[keys[0]]) && isNumber(p[keys[1]]))) return undefined;
   const side = (p, k, sign) => (isNumber(p[k]) ? Math.max(0, sign * (p[k] - value(p))) : 0);
-  return { type: "data", symmetric: false, array: points.map((p) => side(p, keys[1], 1)), arrayminus: points.map((p) => side(p, keys[0], -1)), color, thickness: 1, width: 2 };
+  return { type: "data", symmetric: false, array: points.map((p) => side(p, keys[1], 1)), arrayminus: points.map((p) => side(p, keys[0], -1)), color: color + "88", thickness: 1, width: 2 };
 }
 
 function seriesTraces(series) {
@@ -61,7 +61,7 @@ function chartRange(all, pad, zero) {
 function chartLayout(list, width) {
   const view = VIEWS[state.view];
   const points = list.flatMap(seriesPoints);
-  const withBars = (value, keys) => points.flatMap((p) => [value(p), ...(keys || []).map((k) => p[k])]).filter(isNumber);
+  const withBars = (value, keys) => points.flatMap((p) => [value(p), ...(state.intervals && keys ? keys : []).map((k) => p[k])]).filter(isNumber);
   const named = list.length <= 12 && width >= 380;
   const x = chartRange(withBars(view.x, view.ex), named ? 0.3 : 0.06, true);
   const y = chartRange(withBars(view.y, view.ey), 0.1, false);

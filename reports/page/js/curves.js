@@ -115,6 +115,7 @@ function drawCharts() {
 function setUpCurves() {
   fill(byId("view"), ...Object.entries(VIEWS).map(([k, v]) => option(k, v.label, k === state.view)));
   byId("view").addEventListener("change", (e) => change({ view: e.target.value }));
+  byId("intervals").addEventListener("change", (e) => change({ intervals: e.target.checked }));
   byId("all-methods").addEventListener("click", () => change({ hiddenMethods: new Set() }));
   byId("no-methods").addEventListener("click", () => change({ hiddenMethods: new Set(members().map((m) => m.method)) }));
   let drawnFor = null;

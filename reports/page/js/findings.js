@@ -25,7 +25,7 @@ function showRow(finding, name) {
   const key = rowKey({ suite: home.suite, method: name, source });
   state.open.add(key);
   renderBoard();
-  const line = [...byId("board").querySelectorAll("tr[data-row]")].find((r) => r.dataset.row === key);
+  const line = lineOf(key);
   line?.scrollIntoView({ block: "center" });
   line?.querySelector("button")?.focus({ preventScroll: true });
 }

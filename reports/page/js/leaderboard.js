@@ -68,13 +68,16 @@ function taskCell(row, task, best) {
     el("span", { class: "value" }, fixed(cell.aup, 2)), mark, el("span", { class: "under" }, at));
 }
 
+/** The table line of a row, by its key. */
+const lineOf = (key) => [...byId("board").querySelectorAll("tr[data-row]")].find((r) => r.dataset.row === visible(key));
+
 function boardRow(row, tasksShown, best, top) {
   const key = rowKey(row);
   const open = state.open.has(key);
   const toggle = el("button", { type: "button", "aria-expanded": String(open), onclick: () => {
     if (open) state.open.delete(key); else state.open.add(key);
     renderBoard();
-    [...byId("board").querySelectorAll("tr[data-row]")].find((r) => r.dataset.row === key)?.querySelector("button")?.focus();
+    lineOf(key)?.querySelector("button")?.focus();
   } }, titleOf(row.method));
   const notes = findingsOf(row);
   const name = el("th", { scope: "row" }, el("div", { class: "name" }, swatch(row.method), toggle),

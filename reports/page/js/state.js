@@ -7,7 +7,7 @@ const DROP = DATA.options.drop;
 const state = {
   suite: null, cohort: null, ymax: "cohort", view: "tpf",
   text: "", hiddenSources: new Set(), rankedOnly: false, sort: { key: "avg_aup", down: true },
-  hiddenMethods: new Set(), focus: null, open: new Set(),
+  hiddenMethods: new Set(), focus: null, intervals: true, open: new Set(),
 };
 const renderers = [];
 const onChange = (render) => renderers.push(render);
@@ -21,7 +21,7 @@ function change(values) {
   renderers.forEach((render) => render());
 }
 
-const rowKey = (r) => [r.suite, r.method, r.source].join("\u0000");
+const rowKey = (r) => [r.suite, r.method, r.source].join("\n");
 const sameRow = (a, b) => a.suite === b.suite && a.method === b.method && a.source === b.source;
 const suiteNames = () => Object.keys(DATA.suites);
 const suiteOf = (name) => DATA.suites[name];
