@@ -5,6 +5,8 @@ Importing this package imports neither torch nor lm-eval: both `names()` and the
 
 from __future__ import annotations
 
+import importlib
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +15,16 @@ if TYPE_CHECKING:
     from tasks.protocols import Protocol
 
 __all__ = ["load", "names"]
+
+
+_ROOMS = ("data", "gold", "mini", "protocols", "sandbox", "scoring")
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`tasks.sandbox`, `tasks.protocols`, … without importing them before they are used."""
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'tasks' has no attribute {name!r}")
+    return importlib.import_module(f"tasks.{name}")
 
 
 def names() -> list[str]:

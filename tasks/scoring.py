@@ -57,16 +57,16 @@ def score(loaded: Loaded, doc: dict[str, Any], text: str) -> Score:
     metrics = {f"{name},{key}": float(value) for key, (_, values) in scored.items() for name, value in values.items()}
     strict, flexible = (bool(metrics[",".join(pair)]) for pair in PAIRS[protocol.metric])
     correct = bool(metrics[f"{protocol.metric},{protocol.extraction}"])
-    extracted, outcome, detail = _judged(protocol.metric, scored[protocol.extraction][0], text, correct)
+    extracted, outcome, detail = _judged(protocol.metric, doc, scored[protocol.extraction][0], text, correct)
     return Score(extracted, outcome, correct, strict, flexible, metrics, detail)
 
 
-def _judged(metric: str, filtered: Any, text: str, correct: bool) -> tuple[str | None, str, str]:
+def _judged(metric: str, doc: dict[str, Any], filtered: Any, text: str, correct: bool) -> tuple[str | None, str, str]:
     """(extracted, outcome, detail) of the extraction that counts."""
     if metric == "pass@1":
         from tasks.codescore import judged
 
-        return judged(filtered)
+        return judged(doc, filtered)
     if metric == "math_verify":
         from tasks.mathscore import extracted_answer
 

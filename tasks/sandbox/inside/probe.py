@@ -1,0 +1,29 @@
+"""Run once per confinement: says `confined` if the walls stand. This file runs inside the sandbox, by path."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+
+def walls() -> bool:
+    """Whether nothing outside can be written, seen or reached."""
+    try:
+        with open("/usr/x-harness-probe", "w"):
+            return False
+    except OSError:
+        pass
+    with open("/tmp/probe", "w") as file:
+        file.write("the temporary directory can be written")
+    status = open("/proc/self/status").read()
+    powerless = "CapEff:\t0000000000000000" in status and "CapBnd:\t0000000000000000" in status
+    interfaces = {name for _, name in socket.if_nameindex()} <= {"lo", "sit0", "tunl0", "ip6tnl0", "gre0"}
+    return powerless and interfaces and not os.path.exists("/etc/passwd") and len(_processes()) < 8
+
+
+def _processes() -> list[str]:
+    return [name for name in os.listdir("/proc") if name.isdigit()]
+
+
+if walls():
+    print("confined")

@@ -1,0 +1,166 @@
+"""What the checker and the candidate say to each other: length-prefixed JSON that can only ever hold plain data.
+
+Both ends run in separate processes. Nothing here can execute: no pickle, no import by name except of a short list of
+pure modules. An object that is not plain data crosses as a number (a handle) and stays where it is.
+This file is read inside the sandbox by path; it may import only the standard library.
+"""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import decimal
+import fractions
+import json
+import struct
+import sys
+from collections.abc import Callable
+from typing import Any
+
+LONGEST = 256 * 1024 * 1024  # bytes of one message
+BUILTIN_TYPES = (int, float, complex, str, bytes, bool, list, tuple, dict, set, frozenset, object, type(None))
+TYPES = {kind.__name__: kind for kind in BUILTIN_TYPES}
+TIMES = (datetime.datetime, datetime.date, datetime.time)
+
+
+class Closed(BaseException):
+    """The other end is gone; no `except Exception` of a test may swallow it."""
+
+
+class Channel:
+    """Messages over one socket."""
+
+    def __init__(self, sock: Any) -> None:
+        self.sock = sock
+
+    def send(self, message: Any) -> None:
+        """Send one JSON document."""
+        data = json.dumps(message).encode("ascii")
+        try:
+            self.sock.sendall(struct.pack(">I", len(data)) + data)
+        except OSError:
+            raise Closed from None
+
+    def receive(self) -> Any:
+        """The next JSON document; raises Closed at the end, ValueError for what is not a document."""
+        (size,) = struct.unpack(">I", self._exactly(4))
+        if size > LONGEST:
+            raise ValueError("a message is too long")
+        return json.loads(self._exactly(size))
+
+    def _exactly(self, size: int) -> bytes:
+        parts = []
+        while size:
+            try:
+                part = self.sock.recv(min(size, 1 << 20))
+            except OSError:
+                part = b""
+            if not part:
+                raise Closed
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+
+def encode(value: Any, other: Callable[[Any], Any], _open: tuple[int, ...] = ()) -> Any:
+    """A JSON form of plain data; `other(value)` gives the form of everything else (a handle, or raises)."""
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if id(value) in _open:
+        return other(value)  # a cycle
+    inner = (*_open, id(value))
+
+    def each(values: Any) -> list[Any]:
+        return [encode(item, other, inner) for item in values]
+
+    if isinstance(value, BUILTIN_TYPES[:3]) and not isinstance(value, complex):
+        return encode(int(value) if isinstance(value, int) else float(value), other)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, list):
+        return each(list.__iter__(value))
+    if isinstance(value, dict):
+        kind = "odict" if isinstance(value, collections.OrderedDict) else "dict"
+        return {"t": kind, "v": [each(pair) for pair in dict.items(value)]}
+    for kind in (tuple, set, frozenset):
+        if isinstance(value, kind):
+            return {"t": kind.__name__, "v": each(kind.__iter__(value))}
+    if isinstance(value, collections.deque):
+        return {"t": "deque", "v": each(value)}
+    return _scalar(value) or other(value)
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, bytes | bytearray):
+        return {"t": "bytes" if isinstance(value, bytes) else "bytearray", "v": bytes(value).hex()}
+    if isinstance(value, complex):
+        return {"t": "complex", "v": [value.real, value.imag]}
+    if type(value) is range:
+        return {"t": "range", "v": [value.start, value.stop, value.step]}
+    if type(value) in (decimal.Decimal, fractions.Fraction):
+        return {"t": type(value).__name__, "v": str(value)}
+    if type(value) in TIMES:
+        return {"t": type(value).__name__, "v": value.isoformat()}
+    if type(value) is datetime.timedelta:
+        return {"t": "timedelta", "v": [value.days, value.seconds, value.microseconds]}
+    if isinstance(value, type) and any(value is kind for kind in BUILTIN_TYPES):
+        return {"t": "type", "v": value.__name__}
+    if value is Ellipsis:
+        return {"t": "ellipsis", "v": None}
+    return _numpy(value)
+
+
+def _numpy(value: Any) -> Any:
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not hasattr(numpy, "generic"):
+        return None
+    if isinstance(value, numpy.generic):
+        item = value.item()
+        return None if isinstance(item, numpy.generic) else encode(item, lambda other: None)
+    if isinstance(value, numpy.ndarray) and value.dtype.kind in "biufcUS":
+        return {"t": "ndarray", "v": [encode(value.tolist(), lambda other: None), value.dtype.str]}
+    return None
+
+
+def decode(form: Any, other: Callable[[str, Any], Any]) -> Any:
+    """The value of a JSON form; `other(kind, content)` makes what is not plain. Raises ValueError for a bad form."""
+    if isinstance(form, list):
+        return [decode(item, other) for item in form]
+    if not isinstance(form, dict):
+        return form
+    kind, content = form.get("t"), form.get("v")
+    if kind in ("dict", "odict"):
+        pairs = [(decode(key, other), decode(item, other)) for key, item in content]
+        return dict(pairs) if kind == "dict" else collections.OrderedDict(pairs)
+    if kind in ("tuple", "set", "frozenset", "deque"):
+        make = {"tuple": tuple, "set": set, "frozenset": frozenset, "deque": collections.deque}[kind]
+        return make(decode(item, other) for item in content)
+    if kind in SCALARS:
+        return SCALARS[kind](content)
+    return other(str(kind), content)
+
+
+def _array(content: Any) -> Any:
+    import numpy
+
+    values, kind = content
+    if numpy.dtype(kind).kind not in "biufcUS":
+        raise ValueError("an array of objects")
+    return numpy.array(decode(values, lambda name, _: None), dtype=kind)
+
+
+SCALARS: dict[str, Callable[[Any], Any]] = {
+    "bytes": bytes.fromhex,
+    "bytearray": bytearray.fromhex,
+    "complex": lambda parts: complex(*parts),
+    "range": lambda parts: range(*parts),
+    "Decimal": decimal.Decimal,
+    "Fraction": fractions.Fraction,
+    "datetime": datetime.datetime.fromisoformat,
+    "date": datetime.date.fromisoformat,
+    "time": datetime.time.fromisoformat,
+    "timedelta": lambda parts: datetime.timedelta(*parts),
+    "type": TYPES.__getitem__,
+    "ellipsis": lambda _: Ellipsis,
+    "ndarray": _array,
+}
