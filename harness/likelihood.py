@@ -95,7 +95,7 @@ def _bound(backbone: Any, pair: tuple[list[int], list[int]], mc_num: int, seed: 
 
     context, continuation = pair
     length, start = len(continuation), len(context)
-    masks = draws(length, mc_num, seed, context + [-1] + continuation).to(backbone.device)
+    masks = draws(length, mc_num, seed, [*context, -1, *continuation]).to(backbone.device)
     target = torch.tensor(continuation, device=backbone.device)
     ids = torch.tensor(context + continuation, device=backbone.device)
     values = []
