@@ -212,7 +212,10 @@ class StoredLM(LM):
     def __init__(self, samples: Mapping[int, Mapping[str, Any]], tokenizer: Any) -> None:
         super().__init__()
         self.samples, self._tokenizer = samples, tokenizer
-        self.tokenizer_name = "stored"
+
+    @property
+    def tokenizer_name(self) -> str:
+        return "stored"
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         """As the model that was asked."""

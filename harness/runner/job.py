@@ -120,7 +120,7 @@ def prepare(choice: Choice, models: ModelCache) -> Job:
         decoder=decoder,
         context=context,
         run=run,
-        folder=RunFolder(spec.store() / run["run_id"]),
+        folder=RunFolder(Path(spec.out) / suite.name / spec.method / spec.task / run["run_id"]),
     )
 
 
@@ -145,6 +145,7 @@ def describe(choice: Choice, loaded: Loaded, backbone: Any, reader: Reader, cont
     spec, method, protocol = choice.spec, choice.method, choice.protocol
     run = {
         "suite": choice.suite.name,
+        "suite_source": spec.suite if spec.suite == choice.suite.name else str(Path(spec.suite).resolve()),
         "method": method.name,
         "task": spec.task,
         "setting": choice.setting,

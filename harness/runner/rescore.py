@@ -39,7 +39,7 @@ def rescore(folder: RunFolder, *, data_dir: str | None = None, unconfined: bool 
             f"{folder.path}: {protocol.id} is version {protocol.version} here, the run was asked another one."
         )
     spec = RunSpec.of(run, unconfined=unconfined, **({"data_dir": data_dir} if data_dir else {}))
-    loaded = tasks.load(protocol, data_source(spec, load_suite(run["suite"])))
+    loaded = tasks.load(protocol, data_source(spec, load_suite(spec.suite)))
     if loaded.fingerprint != run["data_fingerprint"]:
         raise UserError(
             f"{folder.path}: the data are not those of the run ({loaded.fingerprint}); give --data-dir DIR."

@@ -6,7 +6,6 @@ import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 
@@ -45,7 +44,7 @@ class RunSpec:
         values = {
             "method": run["method"],
             "task": run["task"],
-            "suite": run["suite"],
+            "suite": run["suite_source"],
             "settings": {**run["setting"], "gen_length": run["gen_length"]},
             "seed": run["seed"],
             "data_dir": data.get("path") if data["kind"] == "folder" else None,
@@ -70,7 +69,3 @@ class RunSpec:
         if self.unconfined:
             words.append("--allow-unconfined-code")
         return shlex.join(words)
-
-    def store(self) -> Path:
-        """Where runs of this method on this task lie."""
-        return Path(self.out) / self.suite / self.method / self.task
