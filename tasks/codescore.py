@@ -19,7 +19,7 @@ def _filter(build: Callable[[str, Doc], str]) -> Filter:
     """An lm-eval filter that builds one program per response."""
 
     def apply(responses: list[list[str]], docs: list[Doc]) -> list[list[str]]:
-        return [build(list(texts)[0], doc) for texts, doc in zip(responses, docs, strict=True)]  # type: ignore[misc]
+        return [build(next(iter(texts)), doc) for texts, doc in zip(responses, docs, strict=True)]  # type: ignore[misc]
 
     return apply
 

@@ -56,7 +56,7 @@ SAME_DATA = {"long_gsm8k": "gsm8k"}
 
 @dataclass(frozen=True)
 class Source:
-    """Where rows come from. path: the folder of a `folder` source. revision: of a `hub` source (default: its newest)."""
+    """Where rows come from. path: the folder of a `folder` source. revision: of a `hub` source (None: newest)."""
 
     kind: str
     path: str | Path | None = None

@@ -181,7 +181,8 @@ def program(text: str, entries: Collection[str] = (), prompt: str = "", also: Co
     """The program in a generated text, or None if there is none.
 
     text: what the model wrote. entries: the functions under test. prompt: code that the text continues or repeats
-    (HumanEval). also: helper names that the test uses. A block that defines an entry wins over one that does not; the first wins among equals.
+    (HumanEval). also: helper names that the test uses. A block that defines an entry wins over one that does not; the
+    first wins among equals.
     """
     clean, start = normalise(text), normalise(prompt)
     if not clean.strip():

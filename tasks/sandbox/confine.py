@@ -25,9 +25,10 @@ from tasks.errors import TasksError
 INSIDE = Path(__file__).parent / "inside"
 PACKAGES = ("numpy", "numpy.libs")  # beyond the standard library, if installed
 TMP_BYTES = 64 * 1024 * 1024
-SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin")
-ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp", "OPENBLAS_NUM_THREADS": "1"}
+SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin")
+ENVIRONMENT = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8", "HOME": "/tmp", "OPENBLAS_NUM_THREADS": "1"}
 ALLOW = "HARNESS_ALLOW_UNCONFINED_CODE"  # set to 1 by --allow-unconfined-code, so that worker processes know
+ROOTS = ("/mnt", "/media", "/srv", "/tmp", "/home", "/opt")  # where an own root may be built, in an own namespace
 NAMES = ("bubblewrap", "namespaces", "limits")
 
 _uids = itertools.count(random.randrange(0, 1 << 20))
@@ -134,9 +135,16 @@ def _unshare(root: bool) -> list[str]:
     return ["setsid", "unshare", *spaces] if root else ["setsid", "unshare", "--user", "--map-root-user", *spaces]
 
 
+def _under(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
+
+
 def _enclosure() -> str:
     """A shell script that builds a root of its own out of bind mounts, moves into it and runs its arguments."""
-    lines = ["mount --make-rprivate /", "R=/tmp", "mount -t tmpfs -o mode=755,nosuid,nodev tmpfs $R"]
+    hidden = [place for place in ROOTS if Path(place).is_dir() and not any(_under(f, place) for f, _ in _seen())]
+    if not hidden:
+        return "exit 1"
+    lines = ["mount --make-rprivate /", f"R={hidden[0]}", "mount -t tmpfs -o mode=755,nosuid,nodev tmpfs $R"]
     for folder, inside in _seen():
         target = f"$R{inside}"
         lines += [f"mkdir -p '{target}'".replace("'$R", "$R'"), f"mount --rbind '{folder}' $R'{inside}'"]
@@ -147,7 +155,7 @@ def _enclosure() -> str:
         lines += [f": > $R/dev/{device}", f"mount --bind /dev/{device} $R/dev/{device}"]
     lines += [f"mount -t tmpfs -o mode=1777,nosuid,nodev,size={TMP_BYTES} tmpfs $R/tmp"]
     lines += ["cd $R", "pivot_root . old", "umount -l /old", "rmdir /old", "mount -o remount,ro,nosuid,nodev /"]
-    return "\n".join([*lines, "cd /tmp", 'exec "$@"'])
+    return "\n".join([*lines, "cd /tmp", '"$@"', "exit $?"])  # the shell is process 1, which signals do not kill
 
 
 def _works(confinement: Confinement) -> bool:

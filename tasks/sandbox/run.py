@@ -8,6 +8,7 @@ The tested code's process has one descriptor, the socket to the checker, and nev
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -35,6 +36,7 @@ class _Pair:
     checker: subprocess.Popen[bytes]
     candidate: subprocess.Popen[bytes]
     verdict: int
+    gently: bool  # through the reaper, which kills everything below it
     buffer: bytes = field(default=b"")
 
     def line(self, deadline: float) -> dict[str, Any] | None:
@@ -54,11 +56,11 @@ class _Pair:
     def end(self) -> None:
         """Kill both with everything they started and wait for them."""
         for process in (self.candidate, self.checker):
-            stop = signal.SIGTERM if "reaper.py" in " ".join(map(str, process.args)) else signal.SIGKILL  # type: ignore[arg-type]
-            try:
-                os.killpg(process.pid, stop) if stop == signal.SIGKILL else process.send_signal(stop)
-            except ProcessLookupError:
-                pass
+            with contextlib.suppress(ProcessLookupError):
+                if self.gently:
+                    process.terminate()
+                else:
+                    os.killpg(process.pid, signal.SIGKILL)
         for process in (self.candidate, self.checker):
             process.wait()
         os.close(self.verdict)
@@ -88,7 +90,7 @@ def _start(job: dict[str, Any], walls: confine.Confinement, memory_mb: int, cpu_
             )
         finally:
             os.close(writing)
-    return _Pair(checker, candidate, reading)
+    return _Pair(checker, candidate, reading, gently=walls.name == "limits")
 
 
 def check(
@@ -107,7 +109,8 @@ def check(
     candidate: the program. test: assertions, HumanEval's `def check(candidate)` (called with `entry_point`) or
     unittest classes. entry_point: the function under test. timeout: seconds for program and test together.
     memory_mb: address space of the program. cpu_seconds: its processor time (default: a little more than `timeout`;
-    less makes the outcome independent of what else the machine does). confinement: one of `confine.NAMES` (default: the strongest that works).
+    less makes the outcome independent of what else the machine does). confinement: one of `confine.NAMES` (default:
+    the strongest that works).
     Raises TasksError when nothing but resource limits is available and `allow_unconfined` is false.
     """
     walls = confine.choose(confinement, allow_unconfined)

@@ -22,9 +22,6 @@ del sys.path[0]
 
 FILE_BYTES = 16 * 1024 * 1024
 OPEN_FILES = 64
-PURE = set(  # modules whose functions and classes a test may share with the tested code
-    ["bisect", "cmath", "collections", "copy", "datetime", "decimal", "fractions", "functools", "heapq", "itertools", "json", "math", "numpy", "operator", "random", "re", "statistics", "string", "typing"]
-)
 
 
 def limit(memory_mb: int, cpu_seconds: int, processes: int) -> None:
@@ -89,10 +86,10 @@ class Server:
 
     def shared(self, value: Any) -> Any:
         """The form of a name's value: a pure module, or a function or class of one, is the checker's own."""
-        if isinstance(value, types.ModuleType) and value.__name__ in PURE:
+        if isinstance(value, types.ModuleType) and value.__name__ in wire.PURE:
             return {"t": "module", "v": value.__name__}
         home, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
-        if isinstance(home, str) and home in PURE and getattr(sys.modules.get(home), str(name), None) is value:
+        if isinstance(home, str) and home in wire.PURE and getattr(sys.modules.get(home), str(name), None) is value:
             return {"t": "shared", "v": [home, name]}
         if isinstance(value, type) and issubclass(value, Exception):
             return {"t": "exception", "v": _exception_class(value)}

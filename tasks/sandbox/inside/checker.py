@@ -26,9 +26,6 @@ import wire
 del sys.path[0]
 
 MEMORY = 4 * 1024**3
-MODULES = set(
-    ["bisect", "cmath", "collections", "copy", "datetime", "decimal", "fractions", "functools", "heapq", "itertools", "json", "math", "numpy", "operator", "random", "re", "statistics", "string", "typing"]
-)
 
 
 class Broken(BaseException):
@@ -128,9 +125,9 @@ class Link:
     def name(self, form: Any) -> Any:
         """The value of a global name of the tested code."""
         kind, content = (form.get("t"), form.get("v")) if isinstance(form, dict) else (None, None)
-        if kind == "module" and content in MODULES:
+        if kind == "module" and content in wire.PURE:
             return importlib.import_module(content)
-        if kind == "shared" and content[0] in MODULES and not str(content[1]).startswith("_"):
+        if kind == "shared" and content[0] in wire.PURE and not str(content[1]).startswith("_"):
             return getattr(importlib.import_module(content[0]), content[1])
         if kind == "exception":
             return self.exception(content)

@@ -15,7 +15,8 @@ def walls() -> bool:
         pass
     with open("/tmp/probe", "w") as file:
         file.write("the temporary directory can be written")
-    status = open("/proc/self/status").read()
+    with open("/proc/self/status") as file:
+        status = file.read()
     powerless = "CapEff:\t0000000000000000" in status and "CapBnd:\t0000000000000000" in status
     interfaces = {name for _, name in socket.if_nameindex()} <= {"lo", "sit0", "tunl0", "ip6tnl0", "gre0"}
     return powerless and interfaces and not os.path.exists("/etc/passwd") and len(_processes()) < 8

@@ -6,6 +6,7 @@ A child subreaper inherits daemonised grandchildren, so they can be found and ki
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -37,15 +38,11 @@ def sweep(*_: object) -> None:
     while left := descendants():
         for action in (signal.SIGSTOP, signal.SIGKILL):
             for process in left:
-                try:
+                with contextlib.suppress(OSError):
                     os.kill(process, action)
-                except OSError:
-                    pass
-        try:
+        with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        except ChildProcessError:
-            pass
 
 
 def main() -> None:

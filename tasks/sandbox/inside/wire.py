@@ -18,6 +18,11 @@ from collections.abc import Callable
 from typing import Any
 
 LONGEST = 256 * 1024 * 1024  # bytes of one message
+# modules whose functions and classes a test may share with the tested code
+PURE = frozenset(
+    "bisect cmath collections copy datetime decimal fractions functools heapq itertools json math numpy operator "
+    "random re statistics string typing".split()  # noqa: SIM905
+)
 BUILTIN_TYPES = (int, float, complex, str, bytes, bool, list, tuple, dict, set, frozenset, object, type(None))
 TYPES = {kind.__name__: kind for kind in BUILTIN_TYPES}
 TIMES = (datetime.datetime, datetime.date, datetime.time)
