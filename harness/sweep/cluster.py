@@ -75,7 +75,8 @@ class Cluster:
             self.gpus = 1.0 if total.get("GPU") else 0.0
         if self._room() < 1:
             raise UserError(
-                f"No Ray node has {self.gpus:g} GPUs and {self.cpus:g} CPUs for a worker; lower --ray-gpus or --ray-cpus."
+                f"No Ray node has the {self.gpus:g} GPUs and {self.cpus:g} CPUs of a worker; lower --ray-gpus or "
+                "--ray-cpus."
             )
 
     def _room(self) -> int:
@@ -177,7 +178,9 @@ def _units(groups: Sequence[Group], workers: int) -> list[Group]:
 def _absolute(spec: RunSpec) -> RunSpec:
     """A worker has another working directory: paths that exist here are given in full."""
     paths = {name: getattr(spec, name) for name in ("data_dir", "checkpoint", "adapter")}
-    full = {name: str(Path(path).resolve()) for name, path in paths.items() if path and Path(path).exists()}
+    full: dict[str, Any] = {
+        name: str(Path(path).resolve()) for name, path in paths.items() if path and Path(path).exists()
+    }
     return replace(spec, out=str(Path(spec.out).resolve()), **full)
 
 

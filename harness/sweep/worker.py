@@ -22,9 +22,9 @@ class Worker:
     """A Ray actor (made remote by `harness.sweep.cluster`). shared: write the specs' own store instead of a local one.
 
     argv: the driver's command line, which run.json records.
-    Messages of `work`: ("run", place, run.json) when a run is open, ("event", place, Event), ("sample", place, line) for
-    each finished sample, ("end", place, Outcome, run id, summary.json) when a run is over; `place` counts the group's
-    specs.
+    Messages of `work`, where `place` counts the group's specs: ("run", place, run.json) when a run is open, ("event",
+    place, Event), ("sample", place, line) for each finished sample, ("end", place, Outcome, run id, summary.json) when
+    a run is over.
     """
 
     def __init__(self, shared: bool, argv: list[str]) -> None:
