@@ -63,16 +63,14 @@ def header(path: Path) -> dict[str, Any]:
     return entries
 
 
-def tensors(
+def plan(
     folder: Path, wanted: Mapping[str, tuple[int, ...]], rename: Callable[[str], str | None]
-) -> Iterator[tuple[str, Any]]:
-    """Every wanted tensor as (module name, CPU tensor), after all names and shapes were checked.
+) -> dict[str, tuple[Path, str]]:
+    """Module name -> (file, the file's name) of every wanted tensor, from the headers alone.
 
-    Raises MethodsError for a missing or superfluous tensor or a wrong shape, before any tensor is read.
+    Raises MethodsError for a missing or superfluous tensor, a wrong shape or a damaged file.
     """
-    from safetensors import safe_open
-
-    plan: dict[str, tuple[Path, str]] = {}
+    found: dict[str, tuple[Path, str]] = {}
     for path in shards(folder):
         for name, entry in header(path).items():
             ours = rename(name)
@@ -84,13 +82,23 @@ def tensors(
                 raise MethodsError(
                     f"{path}: the tensor {name} has shape {entry['shape']}, config.json asks for {list(wanted[ours])}."
                 )
-            plan[ours] = (path, name)
-    missing = [name for name in wanted if name not in plan]
+            found[ours] = (path, name)
+    missing = [name for name in wanted if name not in found]
     if missing:
         raise MethodsError(f"{folder}: {len(missing)} tensors are missing, the first is {missing[0]}.")
-    for path in dict.fromkeys(path for path, _ in plan.values()):
+    return found
+
+
+def tensors(
+    folder: Path, wanted: Mapping[str, tuple[int, ...]], rename: Callable[[str], str | None]
+) -> Iterator[tuple[str, Any]]:
+    """Every wanted tensor as (module name, CPU tensor), after `plan` has checked all of them."""
+    from safetensors import safe_open
+
+    places = plan(folder, wanted, rename)
+    for path in dict.fromkeys(path for path, _ in places.values()):
         with safe_open(str(path), framework="pt") as file:
-            for ours, (where, name) in plan.items():
+            for ours, (where, name) in places.items():
                 if where == path:
                     yield ours, file.get_tensor(name)
 
