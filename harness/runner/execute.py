@@ -12,7 +12,7 @@ from harness.metrics import summarise, total_forwards
 from harness.runner import official
 from harness.runner.decoding import decode_all
 from harness.runner.environment import now, session
-from harness.runner.job import Choice, Job, choose, prepare
+from harness.runner.job import Choice, Job, choose, load_data, prepare
 from harness.runner.models import ModelCache
 from harness.runner.plan import Planned, prompts, request
 from harness.runner.sample import decoded, scored, too_long
@@ -127,10 +127,12 @@ def _run_group(
 ) -> dict[int, Outcome]:
     found: dict[int, Outcome] = {}
     active: dict[int, Active] = {}
+    loaded = None
     with ExitStack() as stack:
         for place, choice in group:
             try:
-                job = prepare(choice, models)
+                loaded = loaded or load_data(choice)
+                job = prepare(choice, models, loaded)
                 if any(other.job.folder.path == job.folder.path for other in active.values()):
                     found[place] = _failed(choice.spec, ValueError(f"{job.folder.path} is asked for twice."))
                     continue

@@ -92,15 +92,21 @@ def _model_key(spec: RunSpec, suite: Any, method: Method) -> ModelKey:
     return ModelKey(ref.source, spec.adapter or ref.adapter, spec.device, spec.dtype)
 
 
-def prepare(choice: Choice, models: ModelCache) -> Job:
-    """Load data and model and name the run. Raises before anything is written."""
+def load_data(choice: Choice) -> Loaded:
+    """The task on the rows a choice asks for. Raises TasksError naming file and line."""
     import tasks
+
+    return tasks.load(choice.protocol, data_source(choice.spec, choice.suite))
+
+
+def prepare(choice: Choice, models: ModelCache, loaded: Loaded | None = None) -> Job:
+    """Load model and data (unless `loaded` has them) and name the run. Raises before anything is written."""
     from methods.decoding import Request
 
     spec, suite = choice.spec, choice.suite
     if choice.protocol.metric == "pass@1":
         _confine(spec)
-    loaded = tasks.load(choice.protocol, data_source(spec, suite))
+    loaded = loaded or load_data(choice)
     backbone = models.get(choice.key)
     if choice.spec.checkpoint is None and backbone.arch != suite.arch and choice.method.family != "ar":
         raise UsageError(f"{choice.key.source} is a {backbone.arch} model, the suite {suite.name} is {suite.arch}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from harness.errors import UserError
@@ -54,13 +55,20 @@ def check(job: Job, results: dict[str, Any], summary: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Any:
-    """lm-eval's log lines and bars are about models that run; here nothing runs."""
-    logger = logging.getLogger("lm_eval")
+def _quiet() -> Iterator[None]:
+    """lm-eval's log lines and bars are about models that run; here nothing runs.
+
+    Its report on the environment is left out: it takes seconds (`pip list`), and run.json has one.
+    """
+    from lm_eval import evaluator
+
+    logger, report = logging.getLogger("lm_eval"), evaluator.add_env_info
     level = logger.level
     logger.setLevel(logging.ERROR)
+    evaluator.add_env_info = lambda storage: None
     try:
         with contextlib.redirect_stderr(io.StringIO()):
             yield
     finally:
         logger.setLevel(level)
+        evaluator.add_env_info = report
