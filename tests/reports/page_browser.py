@@ -19,6 +19,8 @@ FLAGS += [
     "--window-size=1280,900",
 ]
 
+READY = "return document.documentElement.dataset.ready === 'true'"
+
 
 @contextmanager
 def browser(profile: Path) -> Iterator[Any]:
@@ -48,7 +50,7 @@ class Page:
         chrome.get("about:blank")
         chrome.get_log("browser")
         chrome.get(path.as_uri())
-        self.wait("return document.documentElement.dataset.ready")
+        self.wait(READY)
 
     def wait(self, script: str, seconds: float = 30.0) -> Any:
         """The first true value of `script`."""
@@ -70,10 +72,12 @@ class Page:
             "s.dispatchEvent(new Event('change', {bubbles: true})); return s.value"
         )
         assert self.js(script, select, value) == value, f"{select} has no option {value!r}"
+        self.wait(READY)
 
     def click(self, css: str) -> None:
         """Clicks the first element that matches."""
         self.chrome.find_element("css selector", css).click()
+        self.wait(READY)
 
     def type(self, css: str, text: str) -> None:
         """Types into an element."""

@@ -10,6 +10,7 @@ import pytest
 
 from reports.aup import aup
 from reports.cohort import counts, curve
+from reports.collect import collect
 from reports.model import Report
 from reports.page import write_page
 from tests.reports.page_browser import Page, browser
@@ -104,6 +105,15 @@ def test_y_max_switch_equals_python(page: Page, fixture: Report) -> None:
             if curve(points, "llada", task, member)
         }
         assert page.cells() == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_y_max_fixed_elsewhere_is_what_the_page_starts_with(chrome: Any, tmp_path: Path) -> None:
+    fixed = collect(published=("tad",), y_max="method:d3llm", suite="llada", draws=0)
+    write_page(fixed, tmp_path / "index.html")
+    page = Page(chrome, tmp_path / "index.html")
+    assert page.js("return document.getElementById('ymax').value") == "reported"
+    expected = {(row.method, row.source, row.task): row.aup for row in fixed.aup}
+    assert page.cells() == pytest.approx(expected, rel=1e-12)
 
 
 def test_details_show_points_commands_and_findings(page: Page) -> None:

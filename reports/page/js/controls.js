@@ -46,7 +46,7 @@ function setUpTheme() {
 const isDark = () => document.documentElement.dataset.theme === "dark";
 const colorOf = (name) => (method(name).color[isDark() ? "dark" : "light"]);
 
-const GLYPHS = { circle: "●", square: "■", diamond: "◆", "diamond-tall": "⬧", "triangle-up": "▲", "triangle-down": "▼", "triangle-left": "◀", "triangle-right": "▶", cross: "✚", x: "✖", star: "★", pentagon: "⬟", hexagon: "⬢", hexagon2: "⬣", octagon: "⯃" };
+const GLYPHS = { circle: "●", square: "■", diamond: "◆", "diamond-tall": "♦", "triangle-up": "▲", "triangle-down": "▼", "triangle-left": "◀", "triangle-right": "▶", cross: "✚", x: "✖", star: "★", pentagon: "⬟", hexagon: "⬢", hexagon2: "⬣", octagon: "⬤" };
 
 /** A method's marker in its colour, as in the charts: shape tells it apart where colour cannot. */
 function swatch(name) {

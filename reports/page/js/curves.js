@@ -67,6 +67,8 @@ function chartKeys(event, plot, task) {
   event.preventDefault();
   plot.at = plot.at === undefined ? (step > 0 ? 0 : points.length - 1) : (plot.at + step + points.length) % points.length;
   const p = points[plot.at];
+  state.focus = p.method;
+  drawChart(plot.parentNode);
   const { xaxis, yaxis } = plot.layout;
   const box = plot.getBoundingClientRect();
   const px = MARGIN.l + ((view.x(p) - xaxis.range[0]) / (xaxis.range[1] - xaxis.range[0])) * (box.width - MARGIN.l - MARGIN.r);
@@ -79,7 +81,13 @@ function chartKeys(event, plot, task) {
 function chartFigure(task) {
   const plot = el("div", { class: "plot", tabindex: "0", role: "application", "aria-roledescription": "chart" });
   plot.addEventListener("keydown", (e) => chartKeys(e, plot, task));
-  plot.addEventListener("blur", () => { plot.at = undefined; hideCard(); });
+  plot.addEventListener("blur", () => {
+    hideCard();
+    if (plot.at === undefined) return;
+    plot.at = undefined;
+    state.focus = null;
+    drawChart(figure);
+  });
   const table = el("details", { class: "small" }, el("summary", {}, "Points as a table"));
   table.addEventListener("toggle", () => {
     if (table.open && table.children.length < 2) table.append(pointTable(members().flatMap((m) => pointsOf(m, task)).sort((a, b) => a.tpf - b.tpf), true));
@@ -89,27 +97,41 @@ function chartFigure(task) {
   return figure;
 }
 
+function drawChart(figure) {
+  const { plot } = figure;
+  const list = chartSeries(figure.dataset.task);
+  const count = list.flatMap(seriesPoints).length;
+  plot.setAttribute("aria-label", visible(`${taskTitle(figure.dataset.task)}, ${VIEWS[state.view].label}: ${plural(list.length, "curve")}, ${plural(count, "point")}. Arrow keys walk the points, Enter keeps one below.`));
+  if (!count) {
+    if (plot.data) window.Plotly.purge(plot);
+    fill(plot, el("p", { class: "empty soft" }, state.view === "tpf" ? "No point is shown." : "Not measured for any method shown."));
+    return;
+  }
+  const first = !plot.data;
+  if (first) plot.replaceChildren();
+  window.Plotly.react(plot, list.flatMap(seriesTraces), chartLayout(list, plot.clientWidth), { displayModeBar: false });
+  if (!first) return;
+  plot.on("plotly_hover", (e) => showCard(SHOWABLE[e.points[0].customdata], e.event.clientX, e.event.clientY));
+  plot.on("plotly_unhover", hideCard);
+  plot.on("plotly_click", (e) => pinPoint(SHOWABLE[e.points[0].customdata]));
+}
+
+/** Draws every chart, each in its own task: tables and buttons answer while hundreds of points are drawn. */
+const drawing = { queue: [], timer: null };
+
 function drawCharts() {
   if (!window.Plotly) return;
-  for (const figure of byId("charts").children) {
-    const { plot } = figure;
-    const list = chartSeries(figure.dataset.task);
-    const count = list.flatMap(seriesPoints).length;
-    plot.setAttribute("aria-label", visible(`${taskTitle(figure.dataset.task)}, ${VIEWS[state.view].label}: ${plural(list.length, "curve")}, ${plural(count, "point")}. Arrow keys walk the points, Enter keeps one below.`));
-    if (!count) {
-      if (plot.data) window.Plotly.purge(plot);
-      fill(plot, el("p", { class: "empty soft" }, state.view === "tpf" ? "No point is shown." : "Not measured for any method shown."));
-      continue;
-    }
-    if (!plot.data) plot.replaceChildren();
-    const first = !plot.data;
-    window.Plotly.react(plot, list.flatMap(seriesTraces), chartLayout(list, plot.clientWidth), { displayModeBar: false, staticPlot: false });
-    if (!first && plot.listening) continue;
-    plot.listening = true;
-    plot.on("plotly_hover", (e) => showCard(SHOWABLE[e.points[0].customdata], e.event.clientX, e.event.clientY));
-    plot.on("plotly_unhover", hideCard);
-    plot.on("plotly_click", (e) => pinPoint(SHOWABLE[e.points[0].customdata]));
-  }
+  document.documentElement.dataset.ready = "drawing";
+  drawing.queue = [...byId("charts").children];
+  drawing.timer ??= setTimeout(drawNext);
+}
+
+function drawNext() {
+  drawing.timer = null;
+  const figure = drawing.queue.shift();
+  if (figure?.isConnected) drawChart(figure);
+  if (drawing.queue.length) drawing.timer = setTimeout(drawNext);
+  else document.documentElement.dataset.ready = "true";
 }
 
 function setUpCurves() {
@@ -118,15 +140,17 @@ function setUpCurves() {
   byId("intervals").addEventListener("change", (e) => change({ intervals: e.target.checked }));
   byId("all-methods").addEventListener("click", () => change({ hiddenMethods: new Set() }));
   byId("no-methods").addEventListener("click", () => change({ hiddenMethods: new Set(members().map((m) => m.method)) }));
+  let figuresFor = null;
   let drawnFor = null;
   onChange(() => {
-    const wanted = [state.suite, state.cohort, ...tasks()].join();
-    if (wanted !== drawnFor) {
-      drawnFor = wanted;
-      fill(byId("charts"), ...tasks().map(chartFigure));
+    const figures = JSON.stringify([state.suite, state.cohort, tasks()]);
+    const look = JSON.stringify([figures, state.view, state.intervals, state.focus, [...state.hiddenMethods], [...state.hiddenSources], isDark()]);
+    if (figures !== figuresFor) fill(byId("charts"), ...tasks().map(chartFigure));
+    if (look !== drawnFor) {
+      renderLegend();
+      drawCharts();
     }
-    renderLegend();
-    drawCharts();
+    [figuresFor, drawnFor] = [figures, look];
   });
   window.addEventListener("resize", () => { clearTimeout(setUpCurves.timer); setUpCurves.timer = setTimeout(drawCharts, 120); });
   window.addEventListener("scroll", hideCard, { passive: true });

@@ -31,11 +31,11 @@ function aupTable(row, board) {
 }
 
 function detailRow(row, board, width) {
-  const notes = findingsOf(row);
+  const notes = findingsOf(row).sort((a, b) => SEVERITIES.indexOf(a.level) - SEVERITIES.indexOf(b.level));
   const points = board.tasks.flatMap((t) => [...row.cells[t].points].sort((a, b) => a.tpf - b.tpf));
   const inner = el("div", { class: "inner" },
     row.ranked ? null : el("p", { class: "notice" }, "Unranked: no point on " + row.missing.map(taskTitle).join(", ") + ". The averages are over the " + plural(row.n_tasks, "task") + " it has."),
-    notes.length ? el("h3", {}, "Audit findings") : null, notes.map((f) => findingCard(f, "row")),
+    notes.length ? el("h3", {}, "Audit findings") : null, el("div", { class: "group" }, ...notes.map((f) => findingCard(f, "row"))),
     el("h3", {}, "AUP under this cohort and y_max"), aupTable(row, board),
     el("h3", {}, "Points"), pointTable(points, false));
   return el("tr", { class: "detail-row" }, el("td", { class: "detail", colspan: width }, inner));

@@ -68,6 +68,13 @@ function taskCell(row, task, best) {
     el("span", { class: "value" }, fixed(cell.aup, 2)), mark, el("span", { class: "under" }, at));
 }
 
+/** Said where a row is another source's, value for value: it was not run again. */
+function copiedTag(row) {
+  const points = pointsOf(row).filter(counts);
+  const from = unique(points.map((p) => p.copied_from || ""));
+  return from.length === 1 && from[0] ? el("span", { class: "tag", title: "Every value equals " + from[0] + "'s: not run again" }, "copied from " + from[0]) : null;
+}
+
 /** The table line of a row, by its key. */
 const lineOf = (key) => [...byId("board").querySelectorAll("tr[data-row]")].find((r) => r.dataset.row === visible(key));
 
@@ -81,7 +88,7 @@ function boardRow(row, tasksShown, best, top) {
   } }, titleOf(row.method));
   const notes = findingsOf(row);
   const name = el("th", { scope: "row" }, el("div", { class: "name" }, swatch(row.method), toggle),
-    el("div", { class: "marks" }, el("span", { class: "soft name-id" }, row.method), el("span", { class: "tag" }, row.source), suiteOf(row.suite).mini ? el("span", { class: "tag mini" }, "mini") : null,
+    el("div", { class: "marks" }, el("span", { class: "soft name-id" }, row.method), el("span", { class: "tag" }, row.source), suiteOf(row.suite).mini ? el("span", { class: "tag mini" }, "mini") : null, copiedTag(row),
       notes.length ? el("span", { class: "tag " + worst(notes) }, plural(notes.length, "finding")) : null));
   const rank = row.ranked ? el("td", { class: "num rank" }, row.rank ?? "–") : el("td", { class: "num rank", title: "Missing: " + row.missing.map(taskTitle).join(", ") }, "unranked");
   const bar = el("span", { class: "bar-cell", "aria-hidden": "true" }, el("i"));

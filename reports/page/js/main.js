@@ -13,13 +13,12 @@ function startHarnessReport() {
   onChange(renderProtocols);
   setUpReplay();
   setUpTheme()();
-  const draw = () => { drawCharts(); document.documentElement.dataset.ready = "true"; };
   const failed = (error) => {
     byId("charts-failed").hidden = false;
     byId("charts-failed").textContent = visible("The charts need a browser with DecompressionStream (2023 or newer); tables and replay work without. " + error);
     document.documentElement.dataset.ready = "no-charts";
   };
-  loadPlotly().then(draw, failed);
+  loadPlotly().then(drawCharts, failed);
 }
 
 function renderTableFindings() {
