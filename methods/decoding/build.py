@@ -19,9 +19,8 @@ from methods.errors import MethodsUsageError
 
 SURE = Score("probability")
 ENTROPY = Score("entropy")
-SURE_64 = Score("probability", "float64")
 ENTROPY_64 = Score("entropy", "float64", 1e-12)
-BLOCKS = {"confidence_threshold": "probability", "maskgit_plus": "probability", "origin": "probability"}
+TOP_K = 50  # transformers' default, which Dream's samplers pass on without wanting to
 
 
 @dataclass(frozen=True)
@@ -78,48 +77,51 @@ def _sequential(
     return _decoder(s, blocks, cache, rule, stop or Ignore(), score, block_size=size, **more)
 
 
-def _score(s: Setting, kind: str, precision: str, eps: float | None = None) -> Score:
-    """The reference's arithmetic in compat, exact float32 otherwise."""
-    return Score(kind, precision, eps) if s.compat else Score(kind)
+def _score(s: Setting, kind: str, eps: float | None = None, top_k: int | None = None) -> Score:
+    """The reference's arithmetic in compat, exact float32 otherwise.
+
+    Dream's references rank in the model's dtype; float64 breaks the ties that this makes by the exact values.
+    """
+    return Score(kind, "float64", eps, top_k=top_k) if s.compat else Score(kind)
 
 
 def llada_confidence(s: Setting) -> Decoder:
     """LLaDA's own decoding, and Fast-dLLM's confidence threshold."""
-    return _sequential(s, _score(s, "probability", "float64"), Cut(False, confidence=True), NoCache())
+    return _sequential(s, _score(s, "probability"), Cut(False, confidence=True), NoCache())
 
 
 def llada_confidence_prefix(s: Setting) -> Decoder:
     """Fast-dLLM with a prefix cache."""
     cache = BlockCache(dual=False)
-    return _sequential(s, _score(s, "probability", "float64"), Cut(False, confidence=True), cache, least=2)
+    return _sequential(s, _score(s, "probability"), Cut(False, confidence=True), cache, least=2)
 
 
 def llada_confidence_dual(s: Setting) -> Decoder:
     """Fast-dLLM with prefix and suffix cached."""
     cache = BlockCache(dual=True)
-    return _sequential(s, _score(s, "probability", "float64"), Cut(False, confidence=True), cache, least=2)
+    return _sequential(s, _score(s, "probability"), Cut(False, confidence=True), cache, least=2)
 
 
 def llada_entropy_prefix(s: Setting) -> Decoder:
     """Fast-dLLM's prefix cache with the entropy rule."""
-    return _sequential(s, _score(s, "entropy", "float64", 1e-12), Cut(False), BlockCache(dual=False), least=2)
+    return _sequential(s, _score(s, "entropy", 1e-12), Cut(False), BlockCache(dual=False), least=2)
 
 
 def llada_entropy_dual(s: Setting) -> Decoder:
     """Fast-dLLM's dual cache with the entropy rule."""
-    return _sequential(s, _score(s, "entropy", "float64", 1e-12), Cut(False), BlockCache(dual=True), least=2)
+    return _sequential(s, _score(s, "entropy", 1e-12), Cut(False), BlockCache(dual=True), least=2)
 
 
 def llada_entropy(s: Setting) -> Decoder:
     """dParallel and d3LLM in sequential blocks; without a threshold the quota goes by probability."""
     kind = "probability" if s["threshold"] is None else "entropy"
-    return _sequential(s, _score(s, kind, "float64", 1e-12), Cut(False), NoCache())
+    return _sequential(s, _score(s, kind, 1e-12), Cut(False), NoCache())
 
 
 def llada_tad(s: Setting) -> Decoder:
     """TAD's `generate`: strict, and the quota goes by entropy."""
     stop = (StopAtEos() if s.compat else FillTail()) if s["early_stop"] else Ignore()
-    return _sequential(s, _score(s, "entropy", "float64", 1e-12), Cut(True, "if_none"), NoCache(), stop=stop)
+    return _sequential(s, _score(s, "entropy", 1e-12), Cut(True, "if_none"), NoCache(), stop=stop)
 
 
 def _multi(s: Setting, blocks: Counted, rule: Cut, score: Score, cache: CachePolicy) -> Decoder:
@@ -175,7 +177,7 @@ def dream_multi_block_kv(s: Setting) -> Decoder:
 
 def dream_tad_multi_block(s: Setting) -> Decoder:
     """TAD on Dream, in the model's own precision."""
-    score = Score("entropy", "model", 1e-8)
+    score = Score("entropy", "float64", 1e-8)
     return _multi(s, _counted(s, "never", reopen=True), Cut(True, "always", forced=True), score, NoCache())
 
 
@@ -190,8 +192,9 @@ def _linear(s: Setting, score: Score, size: int, steps: int, stop: StopPolicy) -
 def _dream_score(s: Setting) -> Score:
     """The score of a Dream quota algorithm, in the model's own precision in compat."""
     kind = {"entropy": "entropy", "topk_margin": "margin"}.get(s["alg"], "probability")
-    precision = "model" if s.compat else "float32"
-    return Score(kind, precision, 1e-10 if s.compat and kind == "entropy" else None, tempered=True)
+    if not s.compat:
+        return Score(kind, tempered=True)
+    return Score(kind, "float64", 1e-10 if kind == "entropy" else None, tempered=True, top_k=TOP_K)
 
 
 def dream_vanilla(s: Setting) -> Decoder:
@@ -208,7 +211,7 @@ def dream_confidence_threshold(s: Setting) -> Decoder:
     if s.length % steps:
         raise MethodsUsageError(f"steps={steps} does not divide the {s.length} masks, which the reference requires.")
     more = {"threshold": float(s["threshold"]), "steps": steps, "block_size": s.length}
-    return _decoder(s, Sequential(), NoCache(), CarriedQuota(), Ignore(), Score("probability", "model"), **more)
+    return _decoder(s, Sequential(), NoCache(), CarriedQuota(), Ignore(), _score(s, "probability", top_k=TOP_K), **more)
 
 
 def _dream_fast(s: Setting, dual: bool) -> Decoder:
@@ -224,9 +227,9 @@ def _dream_fast(s: Setting, dual: bool) -> Decoder:
     blocks = FirstTokenOnly(least=2, quota=quota)
     if quota:
         more = {"steps": steps, "eps": float(s["eps"]), "block_size": size}
-        return _decoder(s, blocks, cache, LinearQuota(True), Ignore(), Score("entropy", "model", 1e-10), **more)
+        return _decoder(s, blocks, cache, LinearQuota(True), Ignore(), _score(s, "entropy", 1e-10, TOP_K), **more)
     more = {"threshold": float(s["threshold"]), "block_size": size}
-    return _decoder(s, blocks, cache, Cut(False, confidence=True), Ignore(), Score("probability", "model"), **more)
+    return _decoder(s, blocks, cache, Cut(False, confidence=True), Ignore(), _score(s, "probability", top_k=TOP_K), **more)
 
 
 def dream_prefix(s: Setting) -> Decoder:
@@ -241,16 +244,16 @@ def dream_dual(s: Setting) -> Decoder:
 
 def dream_entropy(s: Setting) -> Decoder:
     """dParallel and d3LLM's sequential sampler on Dream."""
-    return _sequential(s, _score(s, "entropy", "model", 1e-8), Cut(True), NoCache())
+    return _sequential(s, _score(s, "entropy", 1e-8), Cut(True), NoCache())
 
 
 def dream_tad(s: Setting) -> Decoder:
     """TAD's sequential sampler on Dream: thresholds, or Dream's quota schedule block by block."""
     stop = (StopAtEos() if s.compat else FillTail()) if s["early_stop"] else Ignore()
     if s["alg"] == "entropy_threshold":
-        return _sequential(s, _score(s, "entropy", "model", 1e-10), Cut(False), NoCache(), stop=stop)
+        return _sequential(s, _score(s, "entropy", 1e-10, TOP_K), Cut(False), NoCache(), stop=stop)
     if s["alg"] == "confidence_threshold":
-        score = _score(s, "probability", "model")
+        score = _score(s, "probability", top_k=TOP_K)
         return _sequential(s, score, Cut(False, confidence=True), NoCache(), stop=stop)
     size, steps = _blockwise(s)
     return _linear(s, _dream_score(s), size, steps, stop)

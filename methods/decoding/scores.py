@@ -18,29 +18,35 @@ from methods.decoding.rows import Rows
 
 @dataclass(frozen=True)
 class Score:
-    """kind: probability | entropy | margin. precision: float32 or float64, or model (the logits' own dtype).
+    """kind: probability | entropy | margin. precision: float32 or float64.
 
     eps: the references add it inside the logarithm of the entropy; None is the exact entropy, never negative.
     tempered: the cost is read from the distribution after temperature and top-p (Dream's own sampler).
+    top_k: only the k best logits enter it. Dream's reference samplers never ask for this: transformers'
+    GenerationConfig has 50 as its default, and they pass that on.
     """
 
     kind: str
     precision: str = "float32"
     eps: float | None = None
     tempered: bool = False
+    top_k: int | None = None
 
     def __call__(self, logits: Tensor, rows: Rows, row: Tensor, pos: Tensor) -> tuple[Tensor, Tensor]:
         """(token [N], cost [N] float64) of `logits` [N, V], which belong to (`row`, `pos`) [N].
 
         The mask id is never the token; ties go to the lowest id. A row of NaN has a NaN cost.
         """
-        if self.precision != "model":
-            logits = logits.to(getattr(torch, self.precision))
+        logits = logits.to(getattr(torch, self.precision))
         drawn = logits
         if "temperature" in rows.values:
             drawn = _tempered(logits, rows, row)
         tokens = _argmax(drawn, rows, row, pos)
-        probs = torch.softmax(drawn if self.tempered else logits, dim=-1)
+        shown = drawn if self.tempered else logits
+        if self.top_k is not None and self.top_k < shown.shape[-1]:
+            least = shown.topk(self.top_k, dim=-1).values[:, -1:]
+            shown = shown.masked_fill(shown < least, torch.finfo(shown.dtype).min)
+        probs = torch.softmax(shown, dim=-1)
         return tokens, self._cost(probs, tokens).double()
 
     def _cost(self, probs: Tensor, tokens: Tensor) -> Tensor:
