@@ -14,7 +14,7 @@ from reports.runs import RunData
 # key of run.json -> what to say when the runs of one task differ in it
 SAME = {
     "data_fingerprint": ("different-data", "warning", "were measured on different problems"),
-    "code_version": ("different-code", "note", "were made by different versions of the code"),
+    "gen_length": ("different-length", "warning", "had different numbers of new tokens"),
     "dtype": ("different-dtype", "note", "were computed in different number formats"),
     "fidelity": ("different-fidelity", "warning", "mix repaired (fixed) and reference (compat) decoders"),
 }
@@ -57,6 +57,22 @@ def _differences(runs: Sequence[RunData]) -> list[Finding]:
             if len(values) > 1:
                 text = f"{where}: runs {words}: {', '.join(values)}."
                 findings.append(Finding(check, level, text, cell[0], SOURCE, (cell[1],), data={key: values}))
+        findings += _code(here)
+    return findings
+
+
+def _code(runs: Sequence[RunData]) -> list[Finding]:
+    """Points of one curve made by different versions of the code, or with different weights."""
+    keys = {"code_version": "different versions of the code", "checkpoint_fingerprint": "different weights"}
+    findings = []
+    for method in dict.fromkeys(str(run.run["method"]) for run in runs):
+        own = [run for run in runs if run.run["method"] == method]
+        for key, words in keys.items():
+            values = sorted({str(run.run[key]) for run in own if run.run.get(key) is not None})
+            if len(values) > 1:
+                text = f"{own[0].run['suite']}/{own[0].run['task']} {method}: its points come from {len(values)} {words}."
+                check = "different-code" if key == "code_version" else "different-weights"
+                findings.append(_finding(check, "warning", text, own[0], {key: values}))
     return findings
 
 

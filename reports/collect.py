@@ -11,10 +11,11 @@ from reports import published as papers
 from reports.audit import audit_published
 from reports.audit_runs import audit_runs
 from reports.aup import ALPHA, DROP
+from reports.cards import run_card, run_cards
 from reports.cohort import JOINT, counts, make_cohorts, task_order
 from reports.errors import ReportError, unknown
 from reports.intervals import aup_intervals, with_wilson
-from reports.model import Cohort, Finding, Point, ProtocolCard, Report
+from reports.model import Cohort, Finding, Point, Report
 from reports.points import check_protocols, make_points
 from reports.rank import aup_rows, leader_rows, shown
 from reports.replay import replay_samples
@@ -70,8 +71,8 @@ def collect(
         aup=tuple(aups),
         leaderboard=tuple(leaders),
         findings=tuple(every),
-        protocols=_cards(used) + (papers.protocol_cards(published, suite) if published else ()),
-        runs={run.run_id: _run_card(run) for run in used},
+        protocols=run_cards(used) + (papers.protocol_cards(published, suite) if published else ()),
+        runs={run.run_id: run_card(run) for run in used},
         samples=tuple(replay_samples(_shown_runs(used, own, drop), replay)) if replay else (),
         tps=_run_tps(own) + (papers.tps(published, suite) if published else ()),
         options=options,
@@ -163,29 +164,6 @@ def _shown_runs(data: Sequence[RunData], points: Sequence[Point], drop: float) -
         groups.setdefault((point.suite, point.task, point.method), []).append(point)
     ids = {shown(group, drop).run_id.split("+")[0] for group in groups.values()}
     return [run for run in data if run.run_id in ids]
-
-
-def _run_card(run: RunData) -> dict[str, Any]:
-    """What the page tells of a run: everything in run.json, and the summary's numbers."""
-    summary = {key: value for key, value in run.summary.items() if key not in run.run}
-    return {**run.run, "run_id": run.run_id, "command": run.command, "summary": summary}
-
-
-def _cards(data: Sequence[RunData]) -> tuple[ProtocolCard, ...]:
-    groups: dict[tuple[str, ...], list[RunData]] = {}
-    for run in data:
-        groups.setdefault((*run.cell, *run.protocol), []).append(run)
-    cards = []
-    for (suite, task, name, version), members in groups.items():
-        methods = tuple(dict.fromkeys(str(run.run["method"]) for run in members))
-        stated = members[0].run.get("protocol_fields") or members[0].run.get("protocol")
-        fields = dict(stated) if isinstance(stated, Mapping) else {"id": stated}
-        for key in ("protocol_version", "gen_length", "data", "data_fingerprint"):
-            if members[0].run.get(key) is not None:
-                fields[key] = members[0].run[key]
-        fields["n"] = ", ".join(sorted({str(run.summary["n_samples"]) for run in members}))
-        cards.append(ProtocolCard(suite, task, "run", methods, f"{name} {version}".strip(), fields))
-    return tuple(cards)
 
 
 def _run_tps(points: Sequence[Point]) -> tuple[dict[str, Any], ...]:

@@ -57,7 +57,7 @@ def make_points(runs: Sequence[RunData], draws: int = 1000) -> tuple[list[Point]
 
 def _without_duplicates(members: list[RunData]) -> tuple[list[RunData], list[Finding]]:
     by_seed: dict[Any, list[RunData]] = {}
-    for run in sorted(members, key=lambda run: str(run.run.get("started", ""))):
+    for run in sorted(members, key=lambda run: run.started):
         by_seed.setdefault(run.run.get("seed", 0), []).append(run)
     findings = []
     for seed, runs in by_seed.items():

@@ -47,16 +47,24 @@ class RunData:
     @property
     def protocol(self) -> tuple[str, str]:
         """(id, version and digest): what must be equal for two runs to be compared."""
-        value = self.run.get("protocol")
-        if isinstance(value, Mapping):
-            return str(value.get("id", "")), " ".join(str(value[k]) for k in ("version", "digest") if k in value)
-        parts = (self.run.get("protocol_version"), self.run.get("protocol_digest"), self.run.get("gen_length"))
-        return str(value or ""), " ".join(str(part) for part in parts if part is not None)
+        version, digest = self.run.get("protocol_version"), self.run.get("protocol_digest")
+        marks = [f"v{version}"] if version is not None else []
+        return str(self.run.get("protocol", "")), " ".join([*marks, str(digest)] if digest else marks)
+
+    @property
+    def sessions(self) -> list[Mapping[str, Any]]:
+        """The starts of the run, first to last; a continued run has several."""
+        return [one for one in self.run.get("sessions") or [] if isinstance(one, Mapping)]
+
+    @property
+    def started(self) -> str:
+        """When the run was started last, as ISO text."""
+        return str(self.sessions[-1].get("started", "")) if self.sessions else ""
 
     @property
     def command(self) -> str:
-        """The command line that made the run, as one would type it."""
-        value = self.run.get("command") or self.run.get("command_line") or self.run.get("argv") or ""
+        """The command line that started the run, as one would type it."""
+        value = self.sessions[0].get("command", "") if self.sessions else self.run.get("command", "")
         return value if isinstance(value, str) else shlex.join(map(str, value))
 
 
