@@ -177,7 +177,7 @@ def _units(groups: Sequence[Group], workers: int) -> list[Group]:
 
 def _absolute(spec: RunSpec) -> RunSpec:
     """A worker has another working directory: paths that exist here are given in full."""
-    paths = {name: getattr(spec, name) for name in ("data_dir", "checkpoint", "adapter")}
+    paths = {name: getattr(spec, name) for name in ("suite", "data_dir", "checkpoint", "adapter")}
     full: dict[str, Any] = {
         name: str(Path(path).resolve()) for name, path in paths.items() if path and Path(path).exists()
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError, unknown
@@ -99,6 +100,13 @@ def checkpoint_of(spec: RunSpec) -> str:
     """What decides which weights a run loads: the given checkpoint, or the method's key in the suite, plus adapter."""
     weights = spec.checkpoint or registry.get(spec.method).checkpoint
     return f"{weights}+{spec.adapter}" if spec.adapter else weights
+
+
+def store_of(spec: RunSpec) -> Path:
+    """The folder that holds the runs of a spec's method and task."""
+    from harness.suites import load_suite
+
+    return Path(spec.out) / load_suite(spec.suite).name / spec.method / spec.task
 
 
 def setting_text(spec: RunSpec) -> str:

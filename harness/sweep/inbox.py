@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import UserError
 from harness.runner.spec import RunSpec
 from harness.store import RunFolder, find_runs
-from harness.sweep.grid import Group
+from harness.sweep.grid import Group, store_of
 
 if TYPE_CHECKING:
     from harness.runner.execute import Outcome
@@ -28,9 +28,9 @@ class Inbox:
         """What the store already has of the group's runs: run.json, samples and summary by run id."""
         found = {}
         for spec in self._specs:
-            if self._shared or not spec.store().is_dir():
+            if self._shared or not store_of(spec).is_dir():
                 continue
-            for folder in find_runs(spec.store()):
+            for folder in find_runs(store_of(spec)):
                 run = folder.run()
                 if folder.run_id not in found and _may_be(run, spec):
                     found[folder.run_id] = (run, list(folder.samples()), folder.summary())
@@ -59,7 +59,7 @@ class Inbox:
         return []
 
     def _begin(self, place: int, run: dict[str, Any]) -> None:
-        folder = RunFolder(self._specs[place].store() / run["run_id"])
+        folder = RunFolder(store_of(self._specs[place]) / run["run_id"])
         folder.open(run)
         self._open[place] = folder, folder.done()
         folder.update(sessions=run["sessions"])
@@ -67,7 +67,7 @@ class Inbox:
     def _end(self, place: int, outcome: Outcome, run_id: str | None, summary: dict[str, Any] | None) -> Outcome:
         self._ended.add(place)
         spec = self._specs[place]
-        path = spec.store() / run_id if run_id else None
+        path = store_of(spec) / run_id if run_id else None
         outcome = replace(outcome, spec=spec, folder=RunFolder(path) if path else None)
         if place in self._refused:
             return replace(outcome, state="failed", summary=None, error=self._refused[place])

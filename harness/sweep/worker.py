@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.sweep.grid import Group
+from harness.sweep.grid import Group, store_of
 
 Message = tuple[Any, ...]
 Stored = dict[str, tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any] | None]]
@@ -51,7 +51,7 @@ class Worker:
         from harness.store import RunFolder
 
         for run_id, (run, samples, summary) in stored.items():
-            with RunFolder(group.specs[0].store() / run_id).open(run) as folder:
+            with RunFolder(store_of(group.specs[0]) / run_id).open(run) as folder:
                 known = folder.done()
                 missing = [sample for sample in samples if sample["doc_id"] not in known]
                 for sample in missing:
@@ -80,7 +80,7 @@ class Teller:
         """A run has one more sample: tell the driver the lines that are new in its file."""
         place = self._places[repr(event.spec)]
         if not self._shared:
-            self._new_lines(place, event.spec.store() / event.run_id)
+            self._new_lines(place, store_of(event.spec) / event.run_id)
         self._messages.put(("event", place, event))
 
     def ends(self, outcome: Any) -> None:
