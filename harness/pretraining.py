@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.mini import TASKS, Problem
+from tasks.mini import TASKS, Problem, drill
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+    from methods.distill.corpus import Draw
 
 TOKENIZER_TEXTS = 8000
 # a share of the examples shows a reference answer in the prompt, so that a teacher can read one later (TAD)
@@ -61,10 +63,16 @@ def data_fingerprint(seed: int, n: int = 2000) -> str:
     return digest.hexdigest()[:16]
 
 
-def drawer(tokenizer: PreTrainedTokenizerFast) -> Callable[[random.Random], tuple[list[int], list[int]]]:
-    """The function the pretraining draws examples with: token ids of a prompt and of one of its worked answers."""
+def drawer(tokenizer: PreTrainedTokenizerFast, drill_from: int, drill_share: float) -> Draw:
+    """The function the pretraining draws examples with: token ids of a prompt and of one of its worked answers.
 
-    def draw(rng: random.Random) -> tuple[list[int], list[int]]:
+    From step `drill_from` on a share of the examples are arithmetic drills.
+    """
+
+    def draw(rng: random.Random, step: int) -> tuple[list[int], list[int]]:
+        if step >= drill_from and rng.random() < drill_share:
+            prompt, answer = drill.example(rng)
+            return tokenizer(prompt).input_ids, tokenizer(answer).input_ids
         problem = draw_problem(rng)
         prompt = problem.prompt
         if rng.random() < PRIVILEGED_SHARE:
@@ -88,8 +96,9 @@ def pretrain_mini(
     config = PretrainConfig(kind=kind, seed=seed, **({} if steps is None else {"steps": steps}))
     tokenizer = build_tokenizer(config.vocab)
     special = {"eos": tokenizer.eos_token_id, "mask": tokenizer.mask_token_id, "pad": tokenizer.pad_token_id}
+    draw = drawer(tokenizer, config.drill_from, config.drill_share)
     with _bar(config.steps, progress) as on_step:
-        model, record = pretrain(config, drawer(tokenizer), special, out, on_step=on_step)
+        model, record = pretrain(config, draw, special, out, on_step=on_step)
     manifest = manifest_of(model, record) | {
         "command": f"harness pretrain --suite mini --kind {kind} --steps {config.steps} --seed {seed}",
         "data": {"tasks": TASK_WEIGHTS, "fingerprint": data_fingerprint(seed), "privileged_share": PRIVILEGED_SHARE},

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 Example = tuple[list[int], list[int]]  # prompt ids, answer ids (without EOS)
-Draw = Callable[[random.Random], Example]
+Draw = Callable[[random.Random, int], Example]  # (rng, step)
 
 
 @dataclass
@@ -45,9 +45,9 @@ def collate(examples: Sequence[Example], length: int, eos: int, tail_weight: flo
     return Batch(ids, answer, start, weight)
 
 
-def batches(draw: Draw, rng: random.Random, size: int, parts: int, gen_length: int, eos: int) -> list[Batch]:
+def batches(draw: Draw, step: int, rng: random.Random, size: int, parts: int, gen_length: int, eos: int) -> list[Batch]:
     """One step's examples as `parts` batches of similar length (short canvases are not stretched to the longest)."""
-    examples = sorted((draw(rng) for _ in range(size)), key=lambda e: len(e[0]) + len(e[1]))
+    examples = sorted((draw(rng, step) for _ in range(size)), key=lambda e: len(e[0]) + len(e[1]))
     share = size // parts
     made = []
     for part in range(parts):

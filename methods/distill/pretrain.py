@@ -39,9 +39,11 @@ class PretrainConfig:
     gen_length: int = 96
     block: int = 16
     block_share: float = 0.5
-    steps: int = 5500
+    steps: int = 5000
     batch: int = 60
     parts: int = 2
+    drill_from: int = 2000
+    drill_share: float = 0.25
     lr_matrix: float = 0.004
     lr_other: float = 0.002
     warmup: int = 100
@@ -188,7 +190,7 @@ def train_step(
     """Accumulate the gradients of one step's batches; returns the mean loss and the canvas tokens seen."""
     rng = random.Random(f"{config.seed}/{config.kind}/{step}")
     noise = torch.Generator().manual_seed(rng.getrandbits(48))
-    parts = batches(draw, rng, config.batch, config.parts, config.gen_length, special["eos"])
+    parts = batches(draw, step, rng, config.batch, config.parts, config.gen_length, special["eos"])
     total, tokens = 0.0, 0
     for batch in parts:
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=config.bf16):
