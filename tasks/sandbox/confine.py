@@ -45,9 +45,10 @@ class Confinement:
     def command(self, script: str, arguments: list[str]) -> list[str]:
         """The command line that runs `inside/SCRIPT` confined."""
         python = [interpreter(), "-I", "-S", "-X", "utf8"]
-        if self.name == "limits":
-            return [*python, str(INSIDE / "reaper.py"), *python, str(INSIDE / script), *arguments]
         user = _as_nobody() if self.drops_user else _WITHOUT_CAPABILITIES
+        if self.name == "limits":
+            reaped = [*python, str(INSIDE / "reaper.py"), *python, str(INSIDE / script), *arguments]
+            return [*user, *reaped] if self.drops_user else reaped
         inner = [*user, *python, f"/inside/{script}", *arguments]
         if self.name == "bubblewrap":
             return [*_bubblewrap(self.drops_user), "--", *inner]
@@ -172,33 +173,41 @@ def _works(confinement: Confinement) -> bool:
         )
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return done.stdout.strip() == b"confined"
+    return done.stdout.strip() == (b"unconfined" if confinement.name == "limits" else b"confined")
 
 
 @cache
 def available() -> tuple[Confinement, ...]:
-    """Every confinement that works on this machine (tried by running a probe in it), the strongest first."""
+    """Every confinement that works on this machine (tried by running a probe in it), the strongest first.
+
+    Resource limits alone never run code as root: root can write to every file and every process's descriptors.
+    """
     found = []
-    for name in ("bubblewrap", "namespaces"):
-        for drops_user in (True, False) if os.geteuid() == 0 else (False,):
+    root = os.geteuid() == 0
+    for name in NAMES:
+        for drops_user in ((True,) if name == "limits" else (True, False)) if root else (False,):
             candidate = Confinement(name, drops_user)
             if _works(candidate):
                 found.append(candidate)
                 break
-    return (*found, Confinement("limits"))
+    return tuple(found)
 
 
 def choose(name: str | None = None, allow_unconfined: bool = False) -> Confinement:
     """The strongest confinement, or the named one; raises TasksError when only `limits` is left and not allowed."""
-    usable = [one for one in available() if name in (None, one.name)]
-    if not usable:
-        raise TasksError(
-            f"The confinement {name!r} does not work here; these do: {', '.join(c.name for c in available())}."
-        )
+    works = available()
+    usable = [one for one in works if name in (None, one.name)]
     allowed = allow_unconfined or os.environ.get(ALLOW) == "1"
-    if usable[0].name == "limits" and not allowed:
+    if usable and (usable[0].name != "limits" or allowed):
+        return usable[0]
+    if usable:
         raise TasksError(
             "Generated code cannot be confined on this machine: neither bubblewrap nor user namespaces work. "
             "Install bubblewrap, or accept resource limits alone with --allow-unconfined-code."
         )
-    return usable[0]
+    if name is not None and works:
+        raise TasksError(f"The confinement {name!r} does not work here; these do: {', '.join(c.name for c in works)}.")
+    raise TasksError(
+        "Generated code cannot be run on this machine: no confinement works, and as root resource limits alone are "
+        "refused. Install bubblewrap, or run as an ordinary user whose Python other users can read."
+    )

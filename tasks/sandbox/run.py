@@ -27,6 +27,7 @@ from tasks.sandbox.verdict import Verdict, of_error, of_exit
 
 STARTUP = 60.0  # seconds for the two interpreters to start on a busy machine; not the tested code's time
 PROCESSES = 32
+MARK = f"sandbox-of-{os.getpid()}"  # so that a process list says whose they are
 
 
 @dataclass
@@ -63,6 +64,8 @@ class _Pair:
                     os.killpg(process.pid, signal.SIGKILL)
         for process in (self.candidate, self.checker):
             process.wait()
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)  # what a killed reaper left of its group
         os.close(self.verdict)
 
 
@@ -72,7 +75,7 @@ def _start(job: dict[str, Any], walls: confine.Confinement, memory_mb: int, cpu_
     processes = PROCESSES
     if walls.name == "limits":  # there the limit counts all processes of this user
         processes += sum(1 for name in os.listdir("/proc") if name.isdigit()) * 4
-    limits = [str(theirs.fileno()), str(memory_mb), str(cpu_seconds), str(processes), walls.packages]
+    limits = [str(theirs.fileno()), str(memory_mb), str(cpu_seconds), str(processes), walls.packages, MARK]
     with tempfile.TemporaryFile() as file, ours, theirs:
         file.write(json.dumps(job).encode())
         file.seek(0)

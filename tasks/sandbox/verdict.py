@@ -57,9 +57,7 @@ def of_error(error: dict[str, Any], where: str) -> tuple[str, str]:
     name, base = (str(word) for word in error.get("class", ["Exception", "Exception"]))
     text = " ".join(str(error.get("text", "")).split())[:300]
     detail = f"{name}: {text}" if text else name
-    if where == "program" and base in ("SyntaxError", "IndentationError", "TabError"):
-        return "syntax", detail
-    if where == "program" and base == "ValueError" and "null bytes" in text:
+    if where == "compiling" and base != "MemoryError":
         return "syntax", detail
     if base == "MemoryError":
         return "memory", detail

@@ -2,7 +2,7 @@
 
 It never sees the tests, the expected values or the verdict's channel; whatever the tested code does to this process,
 all it can send is an answer to a call. This file runs inside the sandbox, under `python -I -S`, by path:
-`candidate.py SOCKET_FD MEMORY_MB CPU_SECONDS PROCESSES PACKAGES`.
+`candidate.py SOCKET_FD MEMORY_MB CPU_SECONDS PROCESSES PACKAGES MARK` (the mark only names it in a process list).
 """
 
 from __future__ import annotations
@@ -119,7 +119,11 @@ class Server:
         """The reply to one request of the checker."""
         do = message["do"]
         if do == "run":
-            exec(compile(message["source"], "candidate.py", "exec", dont_inherit=True), self.space)
+            try:
+                code = compile(message["source"], "candidate.py", "exec", dont_inherit=True)
+            except BaseException as error:
+                return {"error": describe(error), "compiling": True}
+            exec(code, self.space)
             return {"value": None}
         if do == "names":
             found = {name: self.shared(self.space[name]) for name in message["names"] if name in self.space}

@@ -16,7 +16,6 @@ import resource
 import socket
 import sys
 import time
-import traceback
 import types
 from typing import Any
 
@@ -31,8 +30,8 @@ MEMORY = 4 * 1024**3
 class Broken(BaseException):
     """The tested code's process failed to do what it was asked outside of any call. error: its own description."""
 
-    def __init__(self, error: dict[str, Any]) -> None:
-        self.error = error
+    def __init__(self, error: dict[str, Any], where: str) -> None:
+        self.error, self.where = error, where
 
 
 class Remote:
@@ -230,7 +229,7 @@ def run(link: Link, job: dict[str, Any]) -> None:
             link.channel.send({"do": "run", "source": source})
             reply = link.channel.receive()
             if "error" in reply:
-                raise Broken(reply["error"])
+                raise Broken(reply["error"], "compiling" if reply.get("compiling") else "program")
     entry = job["entry_point"]
     wanted = free_names(code) | ({entry} if entry else set())
     sys.modules["__main__"] = module = types.ModuleType("__main__")  # where unittest looks for tests
@@ -273,7 +272,7 @@ def judge(link: Link, job: dict[str, Any]) -> dict[str, Any]:
     try:
         run(link, job)
     except Broken as broken:
-        return {"report": "error", "where": "program", "error": broken.error}
+        return {"report": "error", "where": broken.where, "error": broken.error}
     except wire.Closed:
         return {"report": "gone"}
     except MemoryError:
@@ -291,9 +290,13 @@ def _text(error: BaseException, test: str) -> str:
         said = str(error)[:300]
     except BaseException:
         said = ""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "test.py"]
+    frame, number = error.__traceback__, 0
+    while frame is not None:
+        if frame.tb_frame.f_code.co_filename == "test.py":
+            number = frame.tb_lineno
+        frame = frame.tb_next
     source = test.splitlines()
-    line = source[lines[-1] - 1].strip()[:200] if lines and lines[-1] and lines[-1] <= len(source) else ""
+    line = source[number - 1].strip()[:200] if 0 < number <= len(source) else ""
     return f"{said} at: {line}" if said and line else said or line
 
 
@@ -305,6 +308,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.set_int_max_str_digits(0)
+    sys.argv = ["test.py"]
     job = json.load(sys.stdin)
     verdict = os.fdopen(verdict_fd, "w")
     link = Link(wire.Channel(socket.socket(fileno=number)))

@@ -1,7 +1,8 @@
-"""Run once per confinement: says `confined` if the walls stand. This file runs inside the sandbox, by path."""
+"""Run once per confinement: says `confined` if the walls stand, else `unconfined`. This file runs inside the sandbox, by path."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 
@@ -18,6 +19,8 @@ def walls() -> bool:
     with open("/proc/self/status") as file:
         status = file.read()
     powerless = "CapEff:\t0000000000000000" in status and "CapBnd:\t0000000000000000" in status
+    with contextlib.suppress(OSError):
+        os.unlink("/tmp/probe")
     interfaces = {name for _, name in socket.if_nameindex()} <= {"lo", "sit0", "tunl0", "ip6tnl0", "gre0"}
     return powerless and interfaces and not os.path.exists("/etc/passwd") and len(_processes()) < 8
 
@@ -26,5 +29,4 @@ def _processes() -> list[str]:
     return [name for name in os.listdir("/proc") if name.isdigit()]
 
 
-if walls():
-    print("confined")
+print("confined" if walls() else "unconfined")

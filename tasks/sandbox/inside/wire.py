@@ -8,9 +8,7 @@ This file is read inside the sandbox by path; it may import only the standard li
 from __future__ import annotations
 
 import collections
-import datetime
-import decimal
-import fractions
+import importlib
 import json
 import struct
 import sys
@@ -25,7 +23,14 @@ PURE = frozenset(
 )
 BUILTIN_TYPES = (int, float, complex, str, bytes, bool, list, tuple, dict, set, frozenset, object, type(None))
 TYPES = {kind.__name__: kind for kind in BUILTIN_TYPES}
-TIMES = (datetime.datetime, datetime.date, datetime.time)
+# (module, class) -> how an instance becomes text, and its text an instance; imported when one is met
+BY_TEXT: dict[tuple[str, str], tuple[str, str]] = {
+    ("decimal", "Decimal"): ("__str__", "Decimal"),
+    ("fractions", "Fraction"): ("__str__", "Fraction"),
+    ("datetime", "datetime"): ("isoformat", "datetime.fromisoformat"),
+    ("datetime", "date"): ("isoformat", "date.fromisoformat"),
+    ("datetime", "time"): ("isoformat", "time.fromisoformat"),
+}
 
 
 class Closed(BaseException):
@@ -102,12 +107,11 @@ def _scalar(value: Any) -> Any:
         return {"t": "complex", "v": [value.real, value.imag]}
     if type(value) is range:
         return {"t": "range", "v": [value.start, value.stop, value.step]}
-    if type(value) in (decimal.Decimal, fractions.Fraction):
-        return {"t": type(value).__name__, "v": str(value)}
-    if type(value) in TIMES:
-        return {"t": type(value).__name__, "v": value.isoformat()}
-    if type(value) is datetime.timedelta:
-        return {"t": "timedelta", "v": [value.days, value.seconds, value.microseconds]}
+    home, name = type(value).__module__, type(value).__name__
+    if (home, name) in BY_TEXT and getattr(sys.modules.get(home), name, None) is type(value):
+        return {"t": name, "v": getattr(value, BY_TEXT[home, name][0])()}
+    if (home, name) == ("datetime", "timedelta"):
+        return {"t": name, "v": [value.days, value.seconds, value.microseconds]}
     if isinstance(value, type) and any(value is kind for kind in BUILTIN_TYPES):
         return {"t": "type", "v": value.__name__}
     if value is Ellipsis:
@@ -154,18 +158,24 @@ def _array(content: Any) -> Any:
     return numpy.array(decode(values, lambda name, _: None), dtype=kind)
 
 
+def _made(home: str, path: str) -> Callable[[Any], Any]:
+    def make(content: Any) -> Any:
+        function: Any = importlib.import_module(home)
+        for name in path.split("."):
+            function = getattr(function, name)
+        return function(*content) if isinstance(content, list) else function(content)
+
+    return make
+
+
 SCALARS: dict[str, Callable[[Any], Any]] = {
     "bytes": bytes.fromhex,
     "bytearray": bytearray.fromhex,
     "complex": lambda parts: complex(*parts),
     "range": lambda parts: range(*parts),
-    "Decimal": decimal.Decimal,
-    "Fraction": fractions.Fraction,
-    "datetime": datetime.datetime.fromisoformat,
-    "date": datetime.date.fromisoformat,
-    "time": datetime.time.fromisoformat,
-    "timedelta": lambda parts: datetime.timedelta(*parts),
     "type": TYPES.__getitem__,
     "ellipsis": lambda _: Ellipsis,
     "ndarray": _array,
+    "timedelta": _made("datetime", "timedelta"),
+    **{name: _made(home, path) for (home, name), (_, path) in BY_TEXT.items()},
 }
