@@ -151,8 +151,15 @@ def _load(suite: Suite, task: str, rows: list[dict[str, Any]], data_dir: Path | 
 
 
 def teacher_decoder(suite: Suite, arch: str, block: int) -> Callable[[float], Decoder]:
-    """The teacher's decoder by temperature: the vanilla method at one token per forward, block by block."""
+    """The teacher's decoder by temperature: the vanilla method at one token per forward, block by block.
+
+    Behind the first EOS the canvas is filled with EOS instead of decoded: nobody reads it, and it is a third of the
+    forwards.
+    """
+    from dataclasses import replace
+
     from methods import registry
+    from methods.decoding.stops import FillTail
 
     method = registry.get("vanilla")
 
@@ -163,7 +170,7 @@ def teacher_decoder(suite: Suite, arch: str, block: int) -> Callable[[float], De
         if temperature and "temperature" not in method.params:
             raise UserError(f"The vanilla decoder has no temperature; temperature {temperature} cannot be used.")
         decoder: Decoder = method.build(method.settings(wanted), arch)
-        return decoder
+        return replace(decoder, stop=FillTail())
 
     return build
 

@@ -24,7 +24,8 @@ def trajectories(
     data_dir: Path | None = typer.Option(None, help="Read the tasks' rows from this folder."),
     base: str | None = typer.Option(None, help="The teacher (folder or hub id; default: the suite's base)."),
     device: str = typer.Option("auto", help="auto, cpu, cuda."),
-    dtype: str = typer.Option("auto", help="auto, float32, bfloat16."),
+    dtype: str = typer.Option("auto", help="Number format of the weights: auto, float32, bfloat16."),
+    precision: str = typer.Option("auto", help="Matmuls in bf16 or fp32; auto: bf16 where the CPU is fast at it."),
     threads: int = typer.Option(0, min=0, help="CPU threads; 0 = all cores."),
     out: Path | None = typer.Option(None, help="Shards go here; run again to continue."),
     json: bool = typer.Option(False, "--json", help="The counts as JSON on stdout."),
@@ -51,6 +52,7 @@ def trajectories(
         batch_size=batch_size,
         shard=shard,
         seed=seed,
+        half=_half(precision, backbone.device.type),
         part=number,
         parts=parts,
     )
@@ -82,6 +84,15 @@ def _part(text: str) -> tuple[int, int]:
     if not (number.isdigit() and parts.isdigit() and int(number) < int(parts)):
         raise UsageError(f"--part {text}: write i/n with i from 0 to n - 1.")
     return int(number), int(parts)
+
+
+def _half(precision: str, device: str) -> bool:
+    from harness.errors import unknown
+    from methods.distill.trainer import fast_bf16
+
+    if precision not in ("auto", "bf16", "fp32"):
+        raise unknown("precision", precision, ("auto", "bf16", "fp32"))
+    return precision == "bf16" or (precision == "auto" and device == "cpu" and fast_bf16(device))
 
 
 def _prompt(text: str) -> str:

@@ -85,6 +85,7 @@ def arguments(
         label_names=[],
         dataloader_pin_memory=device != "cpu",
         ddp_find_unused_parameters=False,
+        ddp_backend="gloo" if device == "cpu" and world() > 1 else None,
         disable_tqdm=True,
         skip_memory_metrics=True,
         average_tokens_across_devices=False,

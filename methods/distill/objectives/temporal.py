@@ -19,8 +19,8 @@ from methods.distill.rows import Row
 
 @dataclass(frozen=True)
 class TemporalSettings:
-    """delta: forwards. tau: temperature of the KL. compat: the reference's data and masks as released:
-    the student is given the privileged prompt, and padding is hidden by id, so EOS is hidden where pad is EOS.
+    """delta: forwards of one token each. tau: temperature of the KL. compat: the reference's data as released: steps
+    as recorded, the student is given the privileged prompt, and padding is hidden by id (EOS too where pad is EOS).
     """
 
     delta: int = 8
@@ -37,12 +37,16 @@ class Temporal:
         self.settings, self.tokens = settings, tokens
 
     def examples(self, row: Row) -> int:
-        """One example for every state that still has a masked token."""
-        return max(1, int(row.reveal.max(initial=0)))
+        """One example for every state, as many as there are tokens up to the first EOS (compat: recorded steps)."""
+        if self.settings.compat:
+            return max(1, int(row.reveal.max(initial=0)))
+        return min(len(row.response), masks.first_eos(row.response, self.tokens.eos) + 1)
 
     def item(self, draw: Draw) -> Item:
         """input, teacher: the same masked state behind the student's and the teacher's prompt; near, distant."""
         response, reveal = trimmed(draw, self.tokens.eos)
+        if not self.settings.compat:
+            reveal = masks.ranks(reveal)
         last = max(1, int(reveal.max(initial=0)))
         step = draw.pick if draw.pick < last else int(draw.rng.integers(last))
         near, distant = masks.near_distant(reveal, step, self.settings.delta)

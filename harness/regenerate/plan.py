@@ -1,0 +1,132 @@
+"""The stages of the mini suite, in order: data, tokenizer, pretraining, trajectories, distillations, sweep, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.regenerate.ledger import Stage
+from harness.regenerate.profiles import Profile
+
+STEPS = "harness.regenerate.steps"
+DATA = ("tasks/mini/*.py",)
+PRETRAIN = (*DATA, "methods/distill/pretrain.py", "methods/distill/corpus.py", "methods/distill/tokenizer.py")
+ENGINE = ("methods/decoding/*.py", "methods/backbones/*.py")
+TRAINER = (
+    *(f"methods/distill/{name}.py" for name in ("losses", "masks", "attention", "nets", "stream", "trainer", "train")),
+    "methods/distill/objectives/*.py",
+)
+SCORING = ("tasks/*.py", "tasks/sandbox/*.py", "tasks/protocols/mini/*.yaml", "tasks/definitions/*.yaml")
+# the recipe of every trained row, and the trajectories it reads ("" = gold answers)
+RECIPES = {
+    "dparallel": "plain",
+    "d2f": "plain",
+    "d3llm": "plain",
+    "tad_quality": "privileged",
+    "tad_speed": "privileged",
+    "fast_dllm_v2": "",
+}
+
+
+def stages(out: Path, profile: Profile, *, seed: int = 0, threads: int = 0, methods: tuple[str, ...] = ()) -> list[Stage]:
+    """Everything between a seed and `out/report`; `methods` restricts the trained and the swept rows."""
+    suite, runs = out / "suite.yaml", out / "runs"
+    recipes = [name for name in RECIPES if not methods or name in methods]
+    common = ("--threads", str(threads)) if threads else ()
+    plan = [
+        Stage("data", ("data", str(out / "data")), (out / "data",), code=DATA, module=STEPS, exclude=()),
+        Stage("tokenizer", ("tokenizer", str(out / "tokenizer")), (out / "tokenizer",), ("data",), PRETRAIN, STEPS, ()),
+        *_pretraining(out, profile, seed, common),
+        Stage(
+            "suite",
+            ("suite", str(suite), profile.name),
+            (suite,),
+            after=("pretrain_base", "pretrain_ar"),
+            code=("harness/suites/mini.yaml", "harness/regenerate/steps.py"),
+            module=STEPS,
+        ),
+        *_trajectories(out, profile, seed, common, {RECIPES[name] for name in recipes} - {""}),
+    ]
+    trained = [_training(out, name, profile, seed, common) for name in recipes]
+    trained += [
+        _training(out, name, profile, extra, common, f"{name}.seed{extra}")
+        for name, seeds in profile.extra_seeds.items()
+        if name in recipes
+        for extra in seeds
+    ]
+    if "tad_speed" in recipes:
+        trained += [_delta(out, profile, seed, common, delta) for delta in profile.deltas]
+    plan += trained
+    names = tuple(stage.name for stage in trained)
+    wanted = ("--methods", ",".join(methods)) if methods else ()
+    points = ("--points", profile.points) if profile.points else ()
+    limit = ("--limit", str(profile.limit), "--out", str(runs), *points)
+    sweep = ("sweep", "--suite", str(suite), *wanted, *limit)
+    code = (*ENGINE, *SCORING, "methods/*.py")
+    main = tuple(name for name in names if "." not in name)
+    plan.append(Stage("sweep", sweep, (runs,), ("pretrain_base", "pretrain_ar", "suite", *main), code))
+    plan += [_side_sweep(out, profile, name, code) for name in names if "." in name]
+    plan.append(
+        Stage(
+            "report",
+            ("report", "--runs", str(runs), "--out", str(out / "report")),
+            (out / "report" / "leaderboard.csv",),
+            after=("sweep",),
+            code=("reports/**/*.py",),
+        )
+    )
+    cards = ("results", str(out / "weights"), str(runs))
+    plan.append(Stage("cards", cards, (out / "weights" / "results.json",), ("sweep", *main), module=STEPS))
+    return plan
+
+
+def _pretraining(out: Path, profile: Profile, seed: int, common: tuple[str, ...]) -> list[Stage]:
+    made = []
+    for name, kind, steps in (("base", "diffusion", profile.base_steps), ("ar", "ar", profile.ar_steps)):
+        folder = out / "pretrain" / name
+        count = ("--steps", str(steps)) if steps else ()
+        command = ("pretrain", "--suite", "mini", "--kind", kind, "--seed", str(seed), "--out", str(folder), *count)
+        made.append(Stage(f"pretrain_{name}", (*command, *common), (folder / "checkpoint",), ("tokenizer",), PRETRAIN))
+    return made
+
+
+def _trajectories(out: Path, profile: Profile, seed: int, common: tuple[str, ...], prompts: set[str]) -> list[Stage]:
+    made = []
+    for prompt in sorted(prompts):
+        folder = out / "trajectories" / prompt
+        command = ("trajectories", "--suite", str(out / "suite.yaml"), "--prompt", prompt, "--seed", str(seed))
+        size = ("--problems", str(profile.problems), "--out", str(folder))
+        code = (*ENGINE, *DATA, *SCORING, "methods/distill/trajectories.py", "methods/distill/prompts.py")
+        made.append(
+            Stage(f"trajectories_{prompt}", (*command, *size, *common), (folder,), ("pretrain_base", "suite"), code)
+        )
+    return made
+
+
+def _training(
+    out: Path, recipe: str, profile: Profile, seed: int, common: tuple[str, ...], name: str = "", sets: tuple[str, ...] = ()
+) -> Stage:
+    prompt, label = RECIPES[recipe], name or recipe
+    folder = out / ("weights" if not name else "extra") / label
+    command = ["train", recipe, "--suite", str(out / "suite.yaml"), "--variant", "mini", "--seed", str(seed)]
+    if profile.steps_of(recipe):
+        command += ["--set", f"steps={profile.steps_of(recipe)}"]
+    command += [part for change in sets for part in ("--set", change)]
+    if prompt:
+        command += ["--trajectories", str(out / "trajectories" / prompt)]
+    command += ["--store", "float16", "--out", str(folder), *common]
+    after = ("pretrain_base", f"trajectories_{prompt}") if prompt else ("pretrain_ar", "suite")
+    return Stage(label, tuple(command), (folder,), after, (*TRAINER, f"methods/recipes/{recipe}.yaml"))
+
+
+def _delta(out: Path, profile: Profile, seed: int, common: tuple[str, ...], delta: int) -> Stage:
+    """One model of the ablation over TAD's delta."""
+    return _training(out, "tad_speed", profile, seed, common, f"tad_speed.delta{delta}", (f"delta={delta}",))
+
+
+def _side_sweep(out: Path, profile: Profile, name: str, code: tuple[str, ...]) -> Stage:
+    """GSM8K of a model beside the leaderboard: another seed, another delta."""
+    method, _, label = name.partition(".")
+    runs = out / "runs_extra" / name
+    command = ("sweep", "--suite", str(out / "suite.yaml"), "--methods", method, "--tasks", "gsm8k")
+    where = ("--checkpoint", str(out / "extra" / name), "--limit", str(profile.limit), "--out", str(runs))
+    return Stage(f"sweep_{name}", (*command, *where), (runs,), (name,), code)

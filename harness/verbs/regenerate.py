@@ -1,0 +1,54 @@
+"""`harness regenerate`: from a seed to the leaderboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+EXAMPLE = "harness regenerate --suite mini --profile quick --out runs/regenerate/quick"
+
+
+def regenerate(
+    suite: str = typer.Option("mini", help="Only the mini suite can be made again from nothing."),
+    profile: str = typer.Option("quick", help="quick (under two hours on two cores) or full (the committed leaderboard)."),
+    seed: int = typer.Option(0, help="Seed of weights, data and noise."),
+    methods: str = typer.Option("", help="Only these rows, comma separated."),
+    until: str | None = typer.Option(None, help="Stop after this stage."),
+    threads: int = typer.Option(0, min=0, help="CPU threads; 0 = all cores."),
+    out: Path | None = typer.Option(None, help="Everything goes here; run again to continue."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="List the stages and whether they would run."),
+    json: bool = typer.Option(False, "--json", help="Stages and minutes as JSON on stdout."),
+) -> None:
+    """Data, tokenizer, pretraining, trajectories, distillations, sweep, report; unchanged stages are skipped."""
+    from harness.errors import UsageError, unknown
+    from harness.regenerate import Ledger, stages
+    from harness.regenerate.profiles import profile_of
+    from harness.show import print_json, print_table
+
+    if suite != "mini":
+        raise UsageError(f"--suite {suite}: only mini is made from nothing; train other suites with `harness train`.")
+    sizes = profile_of(profile)
+    folder = out or Path("runs/regenerate") / profile
+    rows = tuple(name for name in methods.split(",") if name)
+    ledger = Ledger(folder, stages(folder, sizes, seed=seed, threads=threads, methods=rows))
+    names = [stage.name for stage in ledger.stages]
+    if until is not None and until not in names:
+        raise unknown("stage", until, names)
+    if not dry_run:
+        ledger.run(lambda line: typer.echo(line, err=True), until)
+    table = [
+        {
+            "stage": stage.name,
+            "state": "done" if ledger.fresh(stage) else "to do",
+            "minutes": round(ledger.records.get(stage.name, {}).get("minutes", 0.0), 1) or None,
+            "command": stage.typed(),
+        }
+        for stage in ledger.stages
+    ]
+    if json:
+        print_json(table)
+        return
+    print_table(table)
+    if not dry_run and until is None:
+        print(f"cost per stage: {folder / 'cost.md'}; leaderboard: {folder / 'report' / 'index.html'}")

@@ -1,0 +1,45 @@
+"""A training process for the resume and two-process tests: `python -m tests.distill.process OUT RECIPE JSON [KILL_AT]`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from methods.distill import recipe, stream, train
+from tests.distill import tiny
+
+SMALL = {"steps": 6, "batch": 4, "micro_batch": 4, "save_every": 2, "log_every": 1, "max_length": 64, "precision": "fp32"}
+
+
+def job(out: Path, name: str, changes: dict[str, Any]) -> train.Job:
+    loaded = recipe.load(name, "mini").with_values(SMALL | changes)
+    return train.Job(loaded, out, command="test", source="tiny")
+
+
+def kill_at(number: int) -> None:
+    """Die by SIGKILL when draw `number` is asked for."""
+    original = stream.Stream.__getitem__
+
+    def mortal(self: Any, index: int) -> Any:
+        if index >= number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(self, index)
+
+    stream.Stream.__getitem__ = mortal  # type: ignore[method-assign]
+
+
+def main() -> None:
+    out, name, changes, *rest = sys.argv[1:]
+    if rest:
+        kill_at(int(rest[0]))
+    settings = json.loads(changes)
+    backbone = tiny.backbone(settings.pop("arch", "llada"))
+    train.train(job(Path(out), name, settings), backbone, tiny.rows())
+
+
+if __name__ == "__main__":
+    main()
