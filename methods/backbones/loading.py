@@ -18,6 +18,7 @@ from methods.backbones.tokenizer import load_tokenizer
 from methods.errors import MethodsError, unknown
 
 DTYPES = {
+    "float64": torch.float64,
     "float32": torch.float32,
     "fp32": torch.float32,
     "bfloat16": torch.bfloat16,

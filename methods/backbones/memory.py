@@ -10,7 +10,7 @@ from methods.errors import MethodsError
 
 GB = 1_000_000_000
 # bytes of a stored weight; int8 and nf4 leave embedding, head and norms at 2 bytes
-ITEM = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 1.0, "nf4": 0.5625}
+ITEM = {"float64": 8.0, "float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 1.0, "nf4": 0.5625}
 
 
 def parameters(shape: Shape) -> int:
@@ -33,7 +33,7 @@ def working_bytes(shape: Shape, rows: int, canvas: int, dtype: str, logits: int 
     logits: positions per row that are scored (the head runs on those only), default a quarter of the canvas.
     An estimate of the peak: two MLP intermediates and four hidden states are alive at once.
     """
-    item = 4 if dtype == "float32" else 2
+    item = {"float64": 8, "float32": 4}.get(dtype, 2)
     store = 2 * shape.layers * rows * shape.kv_heads * canvas * shape.head_dim * item
     active = rows * canvas * (4 * shape.hidden + 3 * shape.mlp) * item
     scored = rows * (canvas // 4 if logits is None else logits) * shape.vocab * (item + 8)
