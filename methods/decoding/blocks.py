@@ -70,23 +70,21 @@ class MultiBlock:
     own: `created` [B], `active` [B, K].
     """
 
-    blocks: int
-
     def start(self, rows: Rows) -> None:
         """The first block exists, and is active because the prompt is complete."""
         rows.own["created"] = torch.ones_like(rows.total)
-        rows.own["active"] = torch.zeros(len(rows), self.blocks, dtype=torch.bool, device=rows.ids.device)
+        rows.own["active"] = torch.zeros(len(rows), rows.shape.blocks, dtype=torch.bool, device=rows.ids.device)
         rows.own["active"][:, 0] = rows.values["decoded_token_threshold"] <= 1
 
     def counts(self, rows: Rows) -> Tensor:
         """[B, K]: open slots of each block."""
-        zero = torch.zeros(len(rows), self.blocks + 1, dtype=torch.long, device=rows.ids.device)
-        return zero.scatter_add(1, block_index(rows, self.blocks), rows.open.long())[:, : self.blocks]
+        zero = torch.zeros(len(rows), rows.shape.blocks + 1, dtype=torch.long, device=rows.ids.device)
+        return zero.scatter_add(1, block_index(rows, rows.shape.blocks), rows.open.long())[:, : rows.shape.blocks]
 
     def plan(self, rows: Rows) -> Plan:
         """Activate, create, and offer every open slot of the created blocks."""
         counts = self.counts(rows)
-        grow(rows, counts, rows.own["created"] < edges(rows, self.blocks)[2])
+        grow(rows, counts, rows.own["created"] < edges(rows, rows.shape.blocks)[2])
         return offer(rows, counts, rows.open)
 
     def advance(self, rows: Rows, chosen: Tensor) -> None:

@@ -25,11 +25,11 @@ TOP_K = 50  # transformers' default, which Dream's samplers pass on without want
 
 @dataclass(frozen=True)
 class Setting:
-    """Checked arguments of a reference decoder. length: tokens to generate."""
+    """Checked arguments of a reference decoder. length: tokens to generate, None where each request has its own."""
 
     arch: str
     compat: bool
-    length: int
+    length: int | None
     values: Mapping[str, Any]
 
     def __getitem__(self, name: str) -> Any:
@@ -40,17 +40,18 @@ def _decoder(
     s: Setting, blocks: BlockPolicy, cache: CachePolicy, commit: CommitRule, stop: StopPolicy, score: Score, **more: Any
 ) -> Decoder:
     """A decoder with the setting's special ids and temperature."""
-    size = more["block_size"]
     values = {name: value for name, value in more.items() if value is not None}
     if s["temperature"]:
         values["temperature"] = float(s["temperature"])
     eos = None if s["eos_id"] is None else (int(s["eos_id"]),)
-    return Decoder(blocks, cache, commit, stop, score, values, s["mask_id"], eos, (divides("block_size", size),))
+    return Decoder(blocks, cache, commit, stop, score, values, s["mask_id"], eos, (divides("block_size", more["block_size"]),))
 
 
 def _blockwise(s: Setting) -> tuple[int, int]:
     """(block size, steps a block), with the references' assertions as sentences."""
-    size = s["block_length"] or s.length
+    size = s["block_length"] or s.length or 0
+    if s.length is None:
+        return size, 0
     if s.length % size:
         raise MethodsUsageError(f"block_length={size} does not divide the generation length {s.length}.")
     count = s.length // size
@@ -68,13 +69,15 @@ def _sequential(
     threshold = s["threshold"]
     rule: CommitRule = Quota()
     more: dict[str, Any] = {"steps": steps}
+    refresh = s["refresh_interval"]
     if threshold is not None:
         rule = cut if s.compat else Threshold(confidence=cut.confidence)
         more = {"threshold": float(threshold)}
     elif s.compat and least > 1 and steps == 1:
         raise MethodsUsageError("One step a block without a threshold: the reference's cache decoders fail on it.")
     blocks = Sequential(least if s.compat else 1)
-    return _decoder(s, blocks, cache, rule, stop or Ignore(), score, block_size=size, **more)
+    more |= {"block_size": size, "refresh_interval": refresh}
+    return _decoder(s, blocks, cache, rule, stop or Ignore(), score, **more)
 
 
 def _score(s: Setting, kind: str, eps: float | None = None, top_k: int | None = None) -> Score:
@@ -83,6 +86,11 @@ def _score(s: Setting, kind: str, eps: float | None = None, top_k: int | None = 
     Dream's references rank in the model's dtype; float64 breaks the ties that this makes by the exact values.
     """
     return Score(kind, "float64", eps, top_k=top_k) if s.compat else Score(kind)
+
+
+def _top_k(s: Setting) -> int | None:
+    """How many tokens Dream's samplers keep: an explicit null is none, a missing argument is transformers' 50."""
+    return s.values.get("top_k", TOP_K)
 
 
 def llada_confidence(s: Setting) -> Decoder:
@@ -126,23 +134,21 @@ def llada_tad(s: Setting) -> Decoder:
 
 def _multi(s: Setting, blocks: Counted, rule: Cut, score: Score, cache: CachePolicy) -> Decoder:
     """Pipelined blocks; the repaired decoder is the same for all four references."""
-    size = s["block_size"] or s.length
-    count = -(-s.length // size)
+    size = s["block_size"] or 0
     threshold = 999.0 if s["threshold"] is None else float(s["threshold"])
     more = {name: float(s[name]) for name in ("block_add_threshold", "decoded_token_threshold")}
-    if not isinstance(cache, NoCache) or type(cache) is not NoCache:
+    if type(cache) is not NoCache:
         more |= {"cache_delay": s["cache_delay_iter"], "refresh_interval": s["refresh_interval"]}
     more |= {"threshold": threshold, "block_size": size}
     if not s.compat:
         stop = FillTail() if s["early_stop"] else Ignore()
-        return _decoder(s, MultiBlock(count), cache, Threshold(), stop, ENTROPY, **more)
+        return _decoder(s, MultiBlock(), cache, Threshold(), stop, ENTROPY, **more)
     decoder = _decoder(s, blocks, cache, rule, Ignore(), score, **more)
     return Decoder(**{**vars(decoder), "need": ()})
 
 
 def _counted(s: Setting, repair: str, **more: bool) -> Counted:
-    size = s["block_size"] or s.length
-    return Counted(-(-s.length // size), repair, bool(s["early_stop"]), **more)
+    return Counted(repair, bool(s["early_stop"]), **more)
 
 
 def llada_multi_block(s: Setting) -> Decoder:
@@ -194,7 +200,7 @@ def _dream_score(s: Setting) -> Score:
     kind = {"entropy": "entropy", "topk_margin": "margin"}.get(s["alg"], "probability")
     if not s.compat:
         return Score(kind, tempered=True)
-    return Score(kind, "float64", 1e-10 if kind == "entropy" else None, tempered=True, top_k=TOP_K)
+    return Score(kind, "float64", 1e-10 if kind == "entropy" else None, tempered=True, top_k=_top_k(s))
 
 
 def dream_vanilla(s: Setting) -> Decoder:
@@ -211,7 +217,7 @@ def dream_confidence_threshold(s: Setting) -> Decoder:
     if s.length % steps:
         raise MethodsUsageError(f"steps={steps} does not divide the {s.length} masks, which the reference requires.")
     more = {"threshold": float(s["threshold"]), "steps": steps, "block_size": s.length}
-    return _decoder(s, Sequential(), NoCache(), CarriedQuota(), Ignore(), _score(s, "probability", top_k=TOP_K), **more)
+    return _decoder(s, Sequential(), NoCache(), CarriedQuota(), Ignore(), _score(s, "probability", top_k=_top_k(s)), **more)
 
 
 def _dream_fast(s: Setting, dual: bool) -> Decoder:
@@ -221,15 +227,16 @@ def _dream_fast(s: Setting, dual: bool) -> Decoder:
     if not s.compat:
         rule: CommitRule = Quota() if quota else Threshold(confidence=True)
         more = {"steps": steps} if quota else {"threshold": float(s["threshold"])}
+        more["refresh_interval"] = s["refresh_interval"]
         score = ENTROPY if quota else SURE
         return _decoder(s, Sequential(), BlockCache(dual), rule, Ignore(), score, block_size=size, **more)
     cache = BlockCache(dual, exact=False)
     blocks = FirstTokenOnly(least=2, quota=quota)
     if quota:
         more = {"steps": steps, "eps": float(s["eps"]), "block_size": size}
-        return _decoder(s, blocks, cache, LinearQuota(True), Ignore(), _score(s, "entropy", 1e-10, TOP_K), **more)
+        return _decoder(s, blocks, cache, LinearQuota(True), Ignore(), _score(s, "entropy", 1e-10, _top_k(s)), **more)
     more = {"threshold": float(s["threshold"]), "block_size": size}
-    return _decoder(s, blocks, cache, Cut(False, confidence=True), Ignore(), _score(s, "probability", top_k=TOP_K), **more)
+    return _decoder(s, blocks, cache, Cut(False, confidence=True), Ignore(), _score(s, "probability", top_k=_top_k(s)), **more)
 
 
 def dream_prefix(s: Setting) -> Decoder:
@@ -251,9 +258,9 @@ def dream_tad(s: Setting) -> Decoder:
     """TAD's sequential sampler on Dream: thresholds, or Dream's quota schedule block by block."""
     stop = (StopAtEos() if s.compat else FillTail()) if s["early_stop"] else Ignore()
     if s["alg"] == "entropy_threshold":
-        return _sequential(s, _score(s, "entropy", 1e-10, TOP_K), Cut(False), NoCache(), stop=stop)
+        return _sequential(s, _score(s, "entropy", 1e-10, _top_k(s)), Cut(False), NoCache(), stop=stop)
     if s["alg"] == "confidence_threshold":
-        score = _score(s, "probability", top_k=TOP_K)
+        score = _score(s, "probability", top_k=_top_k(s))
         return _sequential(s, score, Cut(False, confidence=True), NoCache(), stop=stop)
     size, steps = _blockwise(s)
     return _linear(s, _dream_score(s), size, steps, stop)

@@ -133,10 +133,12 @@ class BlockCausal(Stored):
     """D2F: a block reads the prompt, earlier blocks and itself; finished ones are computed once more, then frozen.
 
     Because no block reads a later one, the cache is exact: frozen or recomputed gives the same logits. cached false
-    recomputes everything. Needs `Growing`. own: `frozen` [B].
+    recomputes everything. Needs `grown` and `finished` in own. own: `frozen` [B].
+    aligned: blocks are counted from position 0 (Fast-dLLM v2) and not from the end of the prompt.
     """
 
     cached: bool = True
+    aligned: bool = False
 
     def start(self, rows: Rows) -> None:
         """Nothing frozen."""
@@ -157,7 +159,7 @@ class BlockCausal(Stored):
         slots = torch.arange(spare + 1, device=positions.device)[None]
 
         def block(pos: Tensor) -> Tensor:
-            index = (pos - rows.prompt[:, None]).div(size, rounding_mode="floor")
+            index = (pos - (0 if self.aligned else rows.prompt[:, None])).div(size, rounding_mode="floor")
             return index.clamp_min(-1)
 
         readable = block(slots)[:, None, :] <= block(positions)[:, :, None]

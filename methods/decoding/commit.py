@@ -52,6 +52,14 @@ class Threshold:
         return progress(rows, plan, cost, chosen)
 
 
+def steps_of(rows: Rows) -> Tensor:
+    """[B]: forwards a block gets, from the setting `steps` or from `tokens_per_step`."""
+    if "steps" in rows.values:
+        return rows.values["steps"]
+    each = rows.values["tokens_per_step"]
+    return (rows.values["block_size"] + each - 1) // each
+
+
 @dataclass(frozen=True)
 class Quota:
     """A fixed number of tokens a forward: the block's slots spread evenly over `steps`, more in the first ones.
@@ -64,7 +72,7 @@ class Quota:
 
     def select(self, rows: Rows, plan: Plan, cost: Tensor) -> Tensor:
         """The surest `quota` slots."""
-        size, steps, step = rows.values["block_size"], rows.values["steps"], rows.own["step"]
+        size, steps, step = rows.values["block_size"], steps_of(rows), rows.own["step"]
         quota = size // steps + (step < size % steps)
         return plan.eligible & (ranked(cost, plan.eligible) < quota[:, None])
 

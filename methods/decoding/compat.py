@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from methods.decoding.blocks import Sequential, whole
-from methods.decoding.commit import lowest, ranked
+from methods.decoding.commit import lowest, ranked, steps_of
 from methods.decoding.rows import Plan, Rows
 
 
@@ -64,7 +64,7 @@ class LinearQuota:
 
     def start(self, rows: Rows) -> None:
         """The share of every step, in float32 as the references compute it."""
-        steps = rows.values["steps"].tolist()
+        steps = steps_of(rows).tolist()
         shares = torch.zeros(len(rows), rows.shape.width + 1)
         for row, (count, eps) in enumerate(zip(steps, rows.values["eps"].tolist(), strict=True)):
             times = torch.linspace(1, eps, int(count) + 1)
@@ -74,7 +74,7 @@ class LinearQuota:
 
     def select(self, rows: Rows, plan: Plan, cost: Tensor) -> Tensor:
         """The surest int(m * share) slots."""
-        step, steps = rows.own["step"], rows.values["steps"]
+        step, steps = rows.own["step"], steps_of(rows)
         left = plan.eligible.sum(1)
         share = rows.own["shares"].gather(1, step[:, None].clamp_max(rows.own["shares"].shape[1] - 1))[:, 0]
         quota = torch.where(step < steps - 1, (left.float() * share).long(), left)

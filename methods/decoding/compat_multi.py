@@ -35,7 +35,7 @@ class Counted(MultiBlock):
     def start(self, rows: Rows) -> None:
         """All blocks full of open slots, the first one created."""
         super().start(rows)
-        start, end, _ = edges(rows, self.blocks)
+        start, end, _ = edges(rows, rows.shape.blocks)
         rows.own["counts"] = (end - start).clamp_min(0)
         rows.own["eos_at"] = rows.total.clone()
         rows.own["fresh"] = torch.zeros_like(rows.own["active"])
@@ -56,7 +56,7 @@ class Counted(MultiBlock):
             ended = has & ~rows.open.any(1) & ~rows.done
             rows.phantom += ended.long()
             rows.done = rows.done | ended
-        made = torch.arange(self.blocks, device=number.device) < rows.own["created"][:, None]
+        made = torch.arange(rows.shape.blocks, device=number.device) < rows.own["created"][:, None]
         rows.own["counts"] = torch.where(made, rows.own["counts"], self.counts(rows))
         may = rows.own["created"] < number
         grow(rows, rows.own["counts"], may & ~has if self.repair != "never" else may)
@@ -80,8 +80,8 @@ class Counted(MultiBlock):
         ends = rows.is_eos() & live[:, None]
         has, at = ends.any(1), torch.where(ends, rows.shape.pos, rows.shape.width).amin(1, keepdim=True)
         rows.fill(rows.gen & (rows.shape.pos > at), int(rows.shape.eos[0]))
-        start, end, _ = edges(rows, self.blocks)
-        blocks = torch.arange(self.blocks, device=number.device)
+        start, end, _ = edges(rows, rows.shape.blocks)
+        blocks = torch.arange(rows.shape.blocks, device=number.device)
         made = (blocks < rows.own["created"][:, None]) & has[:, None]
         counts = rows.own["counts"]
         if self.repair != "never":
@@ -104,8 +104,8 @@ class Counted(MultiBlock):
     def advance(self, rows: Rows, chosen: Tensor) -> None:
         """Subtract what was committed, filled slots included."""
         counts = rows.own["counts"]
-        zero = torch.zeros(len(rows), self.blocks + 1, dtype=torch.long, device=counts.device)
-        spent = zero.scatter_add(1, block_index(rows, self.blocks), chosen.long())[:, : self.blocks]
+        zero = torch.zeros(len(rows), rows.shape.blocks + 1, dtype=torch.long, device=counts.device)
+        spent = zero.scatter_add(1, block_index(rows, rows.shape.blocks), chosen.long())[:, : rows.shape.blocks]
         if self.cached:
             rows.own["counts"] = torch.where(spent > 0, (counts - spent).clamp_min(0), counts)
         else:

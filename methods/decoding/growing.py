@@ -18,15 +18,16 @@ class Growing:
     A block is *complete* (it must progress) once its left neighbour's decoded share reaches
     `decoded_token_threshold`. own: `created`, `complete` [B, K + 1], `block_of` [B, C], `grown` (end of the canvas),
     `finished` (end of the leading finished blocks), both absolute positions.
+    phantom: count the turn that only finds the end, as the reference does.
     """
 
-    blocks: int
+    phantom: bool = False
 
     def start(self, rows: Rows) -> None:
         """No block yet: the first plan appends one, for the prompt is complete."""
         rows.own["created"] = torch.zeros_like(rows.total)
-        rows.own["complete"] = torch.zeros(len(rows), self.blocks + 1, dtype=torch.bool, device=rows.ids.device)
-        rows.own["block_of"] = block_index(rows, self.blocks)
+        rows.own["complete"] = torch.zeros(len(rows), rows.shape.blocks + 1, dtype=torch.bool, device=rows.ids.device)
+        rows.own["block_of"] = block_index(rows, rows.shape.blocks)
         rows.own["grown"] = rows.prompt.clone()
         rows.own["finished"] = rows.prompt.clone()
 
@@ -34,8 +35,8 @@ class Growing:
         """Append, mark complete, and offer every open slot of the grown canvas."""
         size = rows.values["block_size"]
         block = rows.own["block_of"]
-        zero = torch.zeros(len(rows), self.blocks + 1, dtype=torch.long, device=rows.ids.device)
-        counts = zero.scatter_add(1, block, rows.open.long())[:, : self.blocks]
+        zero = torch.zeros(len(rows), rows.shape.blocks + 1, dtype=torch.long, device=rows.ids.device)
+        counts = zero.scatter_add(1, block, rows.open.long())[:, : rows.shape.blocks]
         one = torch.ones_like(counts[:, :1], dtype=torch.float64)
         share = torch.cat([one, (size[:, None] - counts).double() / size[:, None]], 1)
         created = rows.own["created"]
@@ -43,15 +44,17 @@ class Growing:
         last = share.gather(1, created[:, None])[:, 0]
         created = created + (may & (last >= rows.values["block_add_threshold"]))
         rows.own["created"] = created
-        made = torch.arange(self.blocks, device=created.device) < created[:, None]
+        made = torch.arange(rows.shape.blocks, device=created.device) < created[:, None]
         ready = share[:, :-1] >= rows.values["decoded_token_threshold"][:, None]
-        rows.own["complete"][:, : self.blocks] |= made & ready
+        rows.own["complete"][:, : rows.shape.blocks] |= made & ready
         end = rows.prompt + created * size
         rows.own["grown"] = end
         here = rows.open & (rows.shape.pos < end[:, None])
         first_open = torch.where(here, rows.shape.pos, end[:, None]).amin(1)
         rows.own["finished"] = rows.prompt + (first_open - rows.prompt) // size * size
         rows.done = rows.done | ~here.any(1)
+        if self.phantom:
+            rows.phantom = rows.done.long()
         return whole(rows, here)
 
     def advance(self, rows: Rows, chosen: Tensor) -> None:

@@ -68,7 +68,8 @@ class Lane:
         width = max(len(request.prompt_ids) + request.gen_length for _, request in lane)
         eos = torch.tensor(decoder.eos or special.eos, device=backbone.device)
         mask = special.pad if mask is None else mask
-        self.shape = Shape(width, mask, eos, backbone.shift, backbone.device)
+        blocks = max(_blocks(request) for _, request in lane)
+        self.shape = Shape(width, mask, eos, backbone.shift, backbone.device, blocks)
         self.backbone, self.decoder = backbone, decoder
         self.waiting = deque(sorted(lane, key=lambda item: len(item[1].prompt_ids) + item[1].gen_length, reverse=True))
         self.batch_size = min(batch_size, len(lane))
@@ -194,6 +195,12 @@ class Lane:
             f"Request {index}: after {forwards} forwards no slot is eligible although some are open; the reference "
             "decoder never ends here (the block size does not divide the generation length)."
         )
+
+
+def _blocks(request: Request) -> int:
+    """Blocks of a request, rounded up."""
+    size = int(request.decoder.values.get("block_size", 0)) or request.gen_length
+    return -(-request.gen_length // size)
 
 
 def _groups(host: Host) -> list[list[int] | None]:

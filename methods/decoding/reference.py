@@ -24,6 +24,7 @@ COMMON = {
     "temperature": Param(float, 0.0, "sampling temperature", low=0.0),
     "mask_id": Param(int, None, "the mask token, if not the checkpoint's", low=0, none=True),
     "eos_id": Param(int, None, "the EOS token, if not the checkpoint's", low=0, none=True),
+    "remasking": Param(str, "low_confidence", "what ranks the slots", choices=("low_confidence",)),
     "fidelity": Param(str, "fixed", "reference behaviour or its repair", choices=FIDELITIES),
 }
 EARLY = {"early_stop": Param(bool, False, "fill the tail behind the first EOS")}
@@ -56,6 +57,7 @@ def _llada(default: float | None, *, early: bool = False) -> dict[str, Param]:
 
 _DREAM = {"max_new_tokens": LENGTH, "steps": STEPS, "eps": Param(float, 1e-3, "end of the schedule", low=0.0, high=1.0)}
 _BLOCKS = {"block_length": BLOCK}
+_TOP_K = {"top_k": Param(int, build.TOP_K, "best tokens kept before the score (compat)", low=1, none=True)}
 _QUOTAS = ("entropy", "maskgit_plus", "topk_margin")
 
 
@@ -80,15 +82,15 @@ REFERENCES: dict[str, Reference] = {
     "llada.multi_block_kv": Reference(PIPE | CACHE | _limit(0.5), build.llada_multi_block_kv),
     "llada.tad_generate": Reference(_llada(None, early=True), build.llada_tad),
     "llada.tad_multi_block": Reference(PIPE | _limit(0.5), build.llada_tad_multi_block),
-    "dream.vanilla": Reference(_DREAM | _limit(None) | _alg(*_QUOTAS), build.dream_vanilla),
+    "dream.vanilla": Reference(_DREAM | _TOP_K | _limit(None) | _alg(*_QUOTAS), build.dream_vanilla),
     "dream.confidence_threshold": Reference(
-        _DREAM | _limit(0.9) | _alg("confidence_threshold"), build.dream_confidence_threshold
+        _DREAM | _TOP_K | _limit(0.9) | _alg("confidence_threshold"), build.dream_confidence_threshold
     ),
     "dream.fast_prefix_cache": Reference(
-        _DREAM | _BLOCKS | _limit(0.9) | _alg("confidence_threshold", *_QUOTAS), build.dream_prefix, False
+        _DREAM | _BLOCKS | _TOP_K | _limit(0.9) | _alg("confidence_threshold", *_QUOTAS), build.dream_prefix, False
     ),
     "dream.fast_dual_cache": Reference(
-        _DREAM | _BLOCKS | _limit(0.9) | _alg("confidence_threshold", *_QUOTAS), build.dream_dual, False
+        _DREAM | _BLOCKS | _TOP_K | _limit(0.9) | _alg("confidence_threshold", *_QUOTAS), build.dream_dual, False
     ),
     "dream.entropy_threshold": Reference(
         _DREAM | _BLOCKS | _limit(0.5) | _alg("entropy_threshold"), build.dream_entropy
@@ -97,6 +99,7 @@ REFERENCES: dict[str, Reference] = {
     "dream.multi_block_kv": Reference(PIPE | CACHE | _limit(0.9) | _alg("entropy_threshold"), build.dream_multi_block_kv),
     "dream.tad_generate": Reference(
         _DREAM
+        | _TOP_K
         | {"block_length": Param(int, None, "slots of a block", low=1, none=True)}
         | _limit(0.9)
         | EARLY

@@ -77,7 +77,7 @@ def divides(name: str, block: int | None) -> Callable[[Request], None]:
     """A check that `block` divides the generation length. Raises MethodsUsageError naming both."""
 
     def check(request: Request) -> None:
-        if block is not None and request.gen_length % block:
+        if block and request.gen_length % block:
             lower = request.gen_length // block * block
             raise MethodsUsageError(
                 f"{name}={block} does not divide the generation length {request.gen_length}; "

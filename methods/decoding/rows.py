@@ -16,13 +16,17 @@ NAN, STUCK = 1, 2
 
 @dataclass(frozen=True)
 class Shape:
-    """What all rows of a batch share. width: positions of the longest canvas; eos: [E] ids, the first fills tails."""
+    """What all rows of a batch share. width: positions of the longest canvas; eos: [E] ids, the first fills tails.
+
+    blocks: the most blocks any of the rows has.
+    """
 
     width: int
     mask: int
     eos: Tensor
     shift: int
     device: torch.device
+    blocks: int = 1
 
     @property
     def pos(self) -> Tensor:
@@ -67,10 +71,13 @@ class Rows:
             ids[row, : len(request.prompt_ids)] = torch.tensor(request.prompt_ids, dtype=torch.long)
         prompt = torch.tensor([len(request.prompt_ids) for request in requests], device=device)
         total = prompt + torch.tensor([request.gen_length for request in requests], device=device)
+        lengths = total - prompt
         values = {
             name: torch.tensor([request.decoder.values[name] for request in requests], dtype=_dtype(value))
             for name, value in requests[0].decoder.values.items()
         }
+        if "block_size" in values:  # 0: the whole generation is one block
+            values["block_size"] = torch.where(values["block_size"] > 0, values["block_size"], lengths.cpu())
         zero = torch.zeros(count, dtype=torch.long, device=device)
         return cls(
             shape=shape,

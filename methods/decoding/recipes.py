@@ -1,0 +1,131 @@
+"""Builds the decoder of each method file from its settings: `function(settings, arch, fidelity) -> Decoder`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from methods.decoding import build
+from methods.decoding.block_ar import V2Blocks, V2Cache
+from methods.decoding.build import Setting
+from methods.decoding.caches import BlockCache, BlockCausal, Causal, NoCache
+from methods.decoding.commit import Factor, PerBlock, Quota, Threshold
+from methods.decoding.blocks import Sequential
+from methods.decoding.compat import LinearQuota
+from methods.decoding.growing import Growing, OneByOne
+from methods.decoding.policies import CachePolicy, CommitRule
+from methods.decoding.request import Decoder, divides
+from methods.decoding.scores import Score
+from methods.decoding.speculative import PromptLookup
+from methods.decoding.stops import EndRow, FillTail, Ignore
+
+Settings = Mapping[str, Any]
+RENAMED = {"cache_delay": "cache_delay_iter"}
+
+
+def _setting(settings: Settings, arch: str, fidelity: str, **more: Any) -> Setting:
+    """The references' names for a method's settings; the generation length is each request's own."""
+    values = {RENAMED.get(name, name): value for name, value in settings.items()}
+    return Setting(arch, fidelity == "compat", None, {**values, "block_length": values.get("block_size"), **more})
+
+
+def _values(settings: Settings, *names: str) -> dict[str, float | int | bool]:
+    """The numbers of a decoder, with the temperature where it is not 0."""
+    values = {name: settings[name] for name in names if settings.get(name) is not None}
+    if settings.get("temperature"):
+        values["temperature"] = float(settings["temperature"])
+        if settings.get("top_p", 1.0) < 1:
+            values["top_p"] = float(settings["top_p"])
+    return values
+
+
+def vanilla(settings: Settings, arch: str, fidelity: str) -> Decoder:
+    """A quota of the surest slots a forward."""
+    size = settings["block_size"] or 0
+    values = {**_values(settings, "tokens_per_step"), "block_size": size}
+    kind, compat = settings["score"], fidelity == "compat"
+    if compat and arch == "dream":
+        eps = 1e-10 if kind == "entropy" else None
+        score = Score(kind, "float64", eps, tempered=True, top_k=build.TOP_K)
+        rule: CommitRule = LinearQuota()
+        values["eps"] = 1e-3
+    else:
+        score, rule = Score(kind, "float64" if compat else "float32", tempered=arch == "dream"), Quota()
+    need = (divides("block_size", size),)
+    return Decoder(Sequential(), NoCache(), rule, Ignore(), score, values, need=need)
+
+
+def fast_dllm_prefix(settings: Settings, arch: str, fidelity: str) -> Decoder:
+    """Confidence threshold, prefix cached."""
+    setting = _setting(settings, arch, fidelity, alg="confidence_threshold")
+    return build.dream_prefix(setting) if arch == "dream" else build.llada_confidence_prefix(setting)
+
+
+def fast_dllm_dual(settings: Settings, arch: str, fidelity: str) -> Decoder:
+    """Confidence threshold, prefix and suffix cached."""
+    setting = _setting(settings, arch, fidelity, alg="confidence_threshold")
+    return build.dream_dual(setting) if arch == "dream" else build.llada_confidence_dual(setting)
+
+
+def fast_dllm_factor(settings: Settings, arch: str, fidelity: str) -> Decoder:
+    """The factor rule over any of the three caches."""
+    compat = fidelity == "compat"
+    cache: CachePolicy = NoCache()
+    if settings["cache"] != "none":
+        cache = BlockCache(settings["cache"] == "dual", exact=not compat)
+    least = 2 if compat and settings["cache"] != "none" else 1
+    score = Score("probability", "float64" if compat else "float32")
+    size = settings["block_size"]
+    values = _values(settings, "factor", "block_size", "refresh_interval")
+    need = (divides("block_size", size),)
+    return Decoder(Sequential(least), cache, Factor(upstream=compat), Ignore(), score, values, need=need)
+
+
+def dparallel(settings: Settings, arch: str, fidelity: str) -> Decoder:
+    """Sequential blocks, entropy threshold."""
+    setting = _setting(settings, arch, fidelity)
+    return build.dream_entropy(setting) if arch == "dream" else build.llada_entropy(setting)
+
+
+def d3llm(settings: Settings, arch: str, fidelity: str) -> Decoder:
+    """Multi-block, no cache."""
+    setting = _setting(settings, arch, fidelity)
+    return build.dream_multi_block(setting) if arch == "dream" else build.llada_multi_block(setting)
+
+
+def d3llm_cache(settings: Settings, arch: str, fidelity: str) -> Decoder:
+    """Multi-block with the delayed cache."""
+    setting = _setting(settings, arch, fidelity)
+    return build.dream_multi_block_kv(setting) if arch == "dream" else build.llada_multi_block_kv(setting)
+
+
+def tad(settings: Settings, arch: str, fidelity: str) -> Decoder:
+    """TAD's multi-block decoding."""
+    setting = _setting(settings, arch, fidelity)
+    return build.dream_tad_multi_block(setting) if arch == "dream" else build.llada_tad_multi_block(setting)
+
+
+def d2f(settings: Settings, arch: str, fidelity: str) -> Decoder:
+    """Growing canvas, block-causal attention, one rule a block."""
+    names = ("threshold", "block_size", "block_add_threshold", "decoded_token_threshold")
+    need = (divides("block_size", settings["block_size"]),)
+    blocks = Growing(phantom=fidelity == "compat")
+    cache = BlockCausal(cached=settings["cache"])
+    return Decoder(blocks, cache, PerBlock(), Ignore(), build.SURE, _values(settings, *names), need=need)
+
+
+def fast_dllm_v2(settings: Settings, arch: str, fidelity: str) -> Decoder:
+    """An autoregressive model turned block diffusion."""
+    values = _values(settings, "threshold", "block_size", "sub_block_size")
+    return Decoder(V2Blocks(), V2Cache(aligned=True), Threshold(confidence=True), FillTail(), build.SURE, values)
+
+
+def ar(settings: Settings, arch: str, fidelity: str) -> Decoder:
+    """Left to right, cached."""
+    values = {**_values(settings), "threshold": 1.0}
+    return Decoder(OneByOne(), Causal(), Threshold(confidence=True), EndRow(), build.SURE, values)
+
+
+def ar_speculative(settings: Settings, arch: str, fidelity: str) -> Decoder:
+    """transformers' own lossless speculative decoding."""
+    return Decoder(engine=PromptLookup(settings["draft_tokens"], settings["ngram"]))
