@@ -18,6 +18,7 @@ from typing import Any
 from lm_eval.api.model import LM, TemplateLM
 from lm_eval.api.registry import register_model
 
+from harness.distributed import DataParallel, join
 from harness.metrics import total_forwards
 from harness.runner.decoding import decode_all
 from harness.runner.models import ModelCache, ModelKey, reader_of
@@ -27,7 +28,7 @@ DEFAULT_LENGTH = 256  # of a task that names none: lm-eval's own default
 
 
 @register_model("dllm")
-class DllmLM(TemplateLM):
+class DllmLM(DataParallel, TemplateLM):
     """A (suite, method, setting) as an lm-eval model; unknown settings and bad values raise before loading."""
 
     def __init__(
@@ -48,6 +49,7 @@ class DllmLM(TemplateLM):
         **settings: Any,
     ) -> None:
         super().__init__()
+        self.group = join()
         from harness.suites import CheckpointRef, load_suite
         from methods import registry
 
@@ -59,7 +61,7 @@ class DllmLM(TemplateLM):
         self.out = Path(out) if out else None
         self.telemetry: dict[tuple[str, int], dict[str, Any]] = {}
         ref = CheckpointRef(checkpoint) if checkpoint else self.suite.checkpoint(self.method.checkpoint)
-        self.key = ModelKey(ref.source, adapter or ref.adapter, device or "auto", dtype)
+        self.key = ModelKey(ref.source, adapter or ref.adapter, self.group.device(_device(device)), dtype)
         self.backbone = ModelCache().get(self.key)
         self.reader = reader_of(self.backbone, ref.source)
         self.tokenizer = self.reader.tokenizer
@@ -119,6 +121,7 @@ class DllmLM(TemplateLM):
             place = wanted[result.index]
             texts[place] = self._record(requests[place], prepared[place], result)
             self.cache_hook.add_partial("generate_until", requests[place].args, texts[place])
+        self.telemetry = self.group.union(self.telemetry)  # before rank 0 reports them
         if len(wanted) < len(requests):
             print(f"harness: {len(requests) - len(wanted)} prompts do not fit into the context.", file=sys.stderr)
         return texts
@@ -196,6 +199,11 @@ class DllmLM(TemplateLM):
 
     def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = False) -> list[float]:
         raise NotImplementedError("Masked diffusion has no rolling likelihood; use tasks with a context.")
+
+
+def _device(name: str | None) -> str:
+    # lm-eval's command line says cuda:0 where nobody chose, on machines without CUDA and on every rank
+    return "auto" if name in (None, "cuda:0") else str(name)
 
 
 def _per_rank(path: Path, rank: int) -> Path:

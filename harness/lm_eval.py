@@ -15,7 +15,10 @@ def main() -> None:
     from lm_eval.__main__ import cli_evaluate
 
     import harness.adapter  # noqa: F401  (registers the model)
+    from harness.lm_tasks import FOLDER
 
+    if sys.argv[1:2] == ["run"] and not any(word.startswith("--include_path") for word in sys.argv):
+        sys.argv += ["--include_path", str(FOLDER)]
     try:
         cli_evaluate()
     except Exception as error:
