@@ -77,7 +77,10 @@ def write_store(place: Path, samples: int, runs: int) -> int:
 
 
 def main() -> None:
-    samples, runs = (int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000, int(sys.argv[2]) if len(sys.argv) > 2 else 500)
+    samples, runs = (
+        int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000,
+        int(sys.argv[2]) if len(sys.argv) > 2 else 500,
+    )
     with tempfile.TemporaryDirectory() as place:
         start = time.perf_counter()
         size = write_store(Path(place), samples, runs)

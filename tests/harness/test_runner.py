@@ -153,9 +153,7 @@ def test_a_scorer_that_raises_costs_one_sample(spec: Spec, models: Any, monkeypa
     assert summary_of(outcome)["outcomes"]["error"] == 1
 
 
-def test_a_prompt_that_does_not_fit_is_recorded_and_counts_as_wrong(
-    spec: Spec, models: Any, tmp_path: Path
-) -> None:
+def test_a_prompt_that_does_not_fit_is_recorded_and_counts_as_wrong(spec: Spec, models: Any, tmp_path: Path) -> None:
     from tests.harness.tiny import write_suite
 
     (full,) = run(spec(), models=models)
@@ -197,9 +195,7 @@ def test_out_of_memory_halves_the_batch_and_gives_the_same_tokens(
     assert summary_of(outcome)["batch_size"] == 2
 
 
-def test_out_of_memory_with_one_row_is_a_sentence(
-    spec: Spec, models: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_out_of_memory_with_one_row_is_a_sentence(spec: Spec, models: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from harness.runner import decoding
 
     def starved(backbone: Any, requests: Any, *, batch_size: int) -> Iterator[Any]:
