@@ -37,7 +37,7 @@ function fillChoices() {
 
 const promptOf = (sample) => DATA.prompts[sample.prompt] ?? "";
 
-function loadReplay() {
+function loadReplay(at) {
   stopReplay();
   const chosen = [replay.left, replay.right].map((i) => (i === null ? null : DATA.samples[i]));
   byId("replay-empty").hidden = chosen[0] !== null && chosen[0] !== undefined;
@@ -45,15 +45,14 @@ function loadReplay() {
   if (!chosen[0]) return;
   replay.length = Math.max(...chosen.filter(Boolean).map(replayLength));
   chosen.forEach((sample, n) => {
-    if (sample) replay.sides[n].load(sample, replay.length);
+    if (sample) replay.sides[n].load(sample, replay.length, byId("replay-scale").value === "own");
     else replay.sides[n].clear("Choose a second method to compare with.");
   });
   fill(byId("replay-prompt-text"), ...longText(promptOf(chosen[0]), "Prompt"));
   byId("scrub").max = replay.length;
-  byId("scale-last").textContent = replay.length;
   const stops = Array.from({ length: 24 }, (_, i) => css(rampColor(1 + (i / 23) * (replay.length - 1), replay.length)));
   byId("scale").style.background = `linear-gradient(to right, ${stops.join(", ")})`;
-  goReplay(replay.length);
+  goReplay(at ?? replay.length);
 }
 
 function goReplay(k, say) {
@@ -96,6 +95,7 @@ function setUpReplay() {
   on("replay-prompt", "change", chooser("prompt", String));
   on("replay-left", "change", chooser("left", Number));
   on("replay-right", "change", chooser("right", (v) => (v === "" ? null : Number(v))));
+  on("replay-scale", "change", () => loadReplay(replay.at));
   on("play", "click", playReplay);
   on("first", "click", () => stepTo(0));
   on("back", "click", () => stepTo(replay.at - 1));

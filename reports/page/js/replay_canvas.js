@@ -18,10 +18,11 @@ class ReplaySide {
     this.model = null;
   }
 
-  /** Draws a sample with every position masked; `length` is the shared clock's, so that equal colours are equal forwards. */
-  load(sample, scale) {
+  /** Draws a sample with every position masked. clock: forwards of the longer side; own: colours over this run alone. */
+  load(sample, clock, own) {
     this.model = replayModel(sample);
-    this.scale = scale;
+    this.clock = clock;
+    this.scale = own ? this.model.length : clock;
     this.shown = 0;
     const { kept } = this.model;
     this.texts = sample.pieces.slice(0, MOST_TOKENS).map(shortPiece);
@@ -53,7 +54,7 @@ class ReplaySide {
     const { perForward, length } = this.model;
     const most = Math.max(1, ...chunks(perForward, 8192).map((c) => Math.max(...c)));
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    for (const [k, v] of Object.entries({ viewBox: `0 0 ${this.scale} 100`, preserveAspectRatio: "none", class: "bars", role: "img", "aria-label": `Tokens committed per forward: ${length} forwards, at most ${most} in one` })) svg.setAttribute(k, v);
+    for (const [k, v] of Object.entries({ viewBox: `0 0 ${this.clock} 100`, preserveAspectRatio: "none", class: "bars", role: "img", "aria-label": `Tokens committed per forward: ${length} forwards, at most ${most} in one` })) svg.setAttribute(k, v);
     this.rects = [];
     for (let k = 1; k <= length; k++) {
       const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
