@@ -44,7 +44,9 @@ def _decoder(
     if s["temperature"]:
         values["temperature"] = float(s["temperature"])
     eos = None if s["eos_id"] is None else (int(s["eos_id"]),)
-    return Decoder(blocks, cache, commit, stop, score, values, s["mask_id"], eos, (divides("block_size", more["block_size"]),))
+    return Decoder(
+        blocks, cache, commit, stop, score, values, s["mask_id"], eos, (divides("block_size", more["block_size"]),)
+    )
 
 
 def _blockwise(s: Setting) -> tuple[int, int]:
@@ -57,7 +59,9 @@ def _blockwise(s: Setting) -> tuple[int, int]:
     count = s.length // size
     steps = s["steps"] or s.length
     if steps % count:
-        raise MethodsUsageError(f"steps={steps} is not a multiple of the {count} blocks; take {max(1, steps // count) * count}.")
+        raise MethodsUsageError(
+            f"steps={steps} is not a multiple of the {count} blocks; take {max(1, steps // count) * count}."
+        )
     return size, steps // count
 
 
@@ -217,7 +221,9 @@ def dream_confidence_threshold(s: Setting) -> Decoder:
     if s.length % steps:
         raise MethodsUsageError(f"steps={steps} does not divide the {s.length} masks, which the reference requires.")
     more = {"threshold": float(s["threshold"]), "steps": steps, "block_size": s.length}
-    return _decoder(s, Sequential(), NoCache(), CarriedQuota(), Ignore(), _score(s, "probability", top_k=_top_k(s)), **more)
+    return _decoder(
+        s, Sequential(), NoCache(), CarriedQuota(), Ignore(), _score(s, "probability", top_k=_top_k(s)), **more
+    )
 
 
 def _dream_fast(s: Setting, dual: bool) -> Decoder:
@@ -236,7 +242,9 @@ def _dream_fast(s: Setting, dual: bool) -> Decoder:
         more = {"steps": steps, "eps": float(s["eps"]), "block_size": size}
         return _decoder(s, blocks, cache, LinearQuota(True), Ignore(), _score(s, "entropy", 1e-10, _top_k(s)), **more)
     more = {"threshold": float(s["threshold"]), "block_size": size}
-    return _decoder(s, blocks, cache, Cut(False, confidence=True), Ignore(), _score(s, "probability", top_k=_top_k(s)), **more)
+    return _decoder(
+        s, blocks, cache, Cut(False, confidence=True), Ignore(), _score(s, "probability", top_k=_top_k(s)), **more
+    )
 
 
 def dream_prefix(s: Setting) -> Decoder:

@@ -15,7 +15,9 @@ def check(backbone: Any, request: Request, index: int) -> None:
     """
     length = len(request.prompt_ids)
     if request.gen_length < 1:
-        raise MethodsUsageError(f"Request {index}: the generation length is {request.gen_length}; it must be at least 1.")
+        raise MethodsUsageError(
+            f"Request {index}: the generation length is {request.gen_length}; it must be at least 1."
+        )
     if length + request.gen_length > backbone.max_positions:
         raise MethodsUsageError(
             f"Request {index}: {length} prompt tokens and {request.gen_length} to generate exceed the context of "

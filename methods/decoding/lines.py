@@ -96,7 +96,9 @@ def decode_lines(
     found: dict[int, dict[str, Any]] = {}
     for folder in dict.fromkeys(line.checkpoint for line in lines):
         if not folder.is_dir():
-            raise MethodsUsageError(f"There is no checkpoint folder {folder}; it should hold config.json and safetensors.")
+            raise MethodsUsageError(
+                f"There is no checkpoint folder {folder}; it should hold config.json and safetensors."
+            )
         backbone = load(folder, device=device, dtype=dtype)
         places = [place for place, line in enumerate(lines) if line.checkpoint == folder]
         for result in decode(backbone, [lines[place].request for place in places], batch_size=batch_size):

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from methods.decoding.check import check
 from methods.decoding.request import KINDS, Decoder, Request, Result

@@ -7,10 +7,10 @@ from typing import Any
 
 from methods.decoding import build
 from methods.decoding.block_ar import V2Blocks, V2Cache
+from methods.decoding.blocks import Sequential
 from methods.decoding.build import Setting
 from methods.decoding.caches import BlockCache, BlockCausal, Causal, NoCache
 from methods.decoding.commit import Factor, PerBlock, Quota, Threshold
-from methods.decoding.blocks import Sequential
 from methods.decoding.compat import LinearQuota
 from methods.decoding.growing import Growing, OneByOne
 from methods.decoding.policies import CachePolicy, CommitRule

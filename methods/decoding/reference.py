@@ -96,7 +96,9 @@ REFERENCES: dict[str, Reference] = {
         _DREAM | _BLOCKS | _limit(0.5) | _alg("entropy_threshold"), build.dream_entropy
     ),
     "dream.multi_block": Reference(PIPE | _limit(0.9) | _alg("entropy_threshold"), build.dream_multi_block),
-    "dream.multi_block_kv": Reference(PIPE | CACHE | _limit(0.9) | _alg("entropy_threshold"), build.dream_multi_block_kv),
+    "dream.multi_block_kv": Reference(
+        PIPE | CACHE | _limit(0.9) | _alg("entropy_threshold"), build.dream_multi_block_kv
+    ),
     "dream.tad_generate": Reference(
         _DREAM
         | _TOP_K
@@ -126,5 +128,7 @@ def reference(name: str, settings: Mapping[str, Any]) -> tuple[Decoder, int]:
     length = values.get("gen_length") or values["max_new_tokens"]
     setting = Setting(name.split(".")[0], values["fidelity"] == "compat", length, values)
     if setting.compat and values["temperature"] > 0:
-        raise MethodsUsageError("temperature must be 0 with fidelity=compat: the references draw from a global generator.")
+        raise MethodsUsageError(
+            "temperature must be 0 with fidelity=compat: the references draw from a global generator."
+        )
     return REFERENCES[name].builder(setting), length

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from methods.decoding.request import KINDS, Request
 
-
 NAN, STUCK = 1, 2
 
 

@@ -1,0 +1,38 @@
+"""Fast-dLLM (prefix cache): training-free parallel decoding (Wu et al. 2025).
+
+A slot of the current block is committed when the probability of its best token exceeds the threshold, at least one
+a forward. Keys and values of everything before the current block are kept from the full forward that begins it; the block and
+all masks after it are recomputed.
+"""
+
+from __future__ import annotations
+
+from methods import common
+from methods.method import Method
+
+METHOD = Method(
+    name="fast_dllm_prefix",
+    title="Fast-dLLM (prefix cache)",
+    summary="Confidence threshold with the keys of everything before the block cached",
+    citation="Wu et al. 2025, Fast-dLLM, arXiv:2505.22618; NVlabs/Fast-dLLM 24cc59e",
+    family="dllm",
+    decoder="methods.decoding.recipes:fast_dllm_prefix",
+    params={
+        "threshold": common.CONFIDENCE,
+        "block_size": common.BLOCK_SIZE,
+        "refresh_interval": common.REFRESH,
+        "temperature": common.TEMPERATURE,
+    },
+    axis="threshold",
+    points=common.CONFIDENCE_POINTS,
+    one_token={"threshold": 1.0},
+    checkpoint="base",
+    repairs=(
+        "a block that its first forward filled is left at once; the reference always runs a second one",
+        "on Dream the forward that begins a block commits by the rule, not the block's first token whatever its confidence",
+        common.SLICE,
+        common.STRICT,
+        common.TOP_K,
+        common.MASK,
+    ),
+)
