@@ -70,7 +70,9 @@ def _code(runs: Sequence[RunData]) -> list[Finding]:
         for key, words in keys.items():
             values = sorted({str(run.run[key]) for run in own if run.run.get(key) is not None})
             if len(values) > 1:
-                text = f"{own[0].run['suite']}/{own[0].run['task']} {method}: its points come from {len(values)} {words}."
+                text = (
+                    f"{own[0].run['suite']}/{own[0].run['task']} {method}: its points come from {len(values)} {words}."
+                )
                 check = "different-code" if key == "code_version" else "different-weights"
                 findings.append(_finding(check, "warning", text, own[0], {key: values}))
     return findings

@@ -23,7 +23,10 @@ def run_cards(runs: Sequence[RunData]) -> tuple[ProtocolCard, ...]:
     cards = []
     for (suite, task, name, version), members in groups.items():
         first = members[0].run
-        fields = {**protocol_file(name, first.get("protocol_version")), **{k: first[k] for k in RECORDED if first.get(k)}}
+        fields = {
+            **protocol_file(name, first.get("protocol_version")),
+            **{k: first[k] for k in RECORDED if first.get(k)},
+        }
         fields["n"] = ", ".join(map(str, sorted({run.summary["n_samples"] for run in members})))
         methods = tuple(dict.fromkeys(str(run.run["method"]) for run in members))
         cards.append(ProtocolCard(suite, task, "run", methods, f"{name} {version}".strip(), fields))

@@ -14,13 +14,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 
 from reports.style import Theme
 
 FORMATS = ("png", "svg", "pdf")
-DPI = 170
+DPI = 150
 SIZE = (7.6, 4.7)
 FONTS = ["Inter", "Helvetica Neue", "Arial", "Liberation Sans", "DejaVu Sans"]
 
@@ -97,8 +96,8 @@ def slug(text: str) -> str:
 
 
 def halo(text: Text, axes: Axes) -> None:
-    """A rim in the ground's colour, so that text stays readable on lines."""
-    text.set_path_effects([withStroke(linewidth=2.4, foreground=axes.get_facecolor())])
+    """A patch in the ground's colour behind text, so that it stays readable on lines (and stays text in SVG and PDF)."""
+    text.set_bbox({"facecolor": axes.get_facecolor(), "edgecolor": "none", "alpha": 0.8, "pad": 0.8})
 
 
 class Labels:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from reports.aup import kept
@@ -112,37 +114,31 @@ def _draw(axes: Axes, member: Member, own: Sequence[Point], theme: Theme, drop: 
     shade, style = color(member[0], theme), look(member[0])
     good = set(kept([point.pair for point in own], drop))
     used = [point for point in own if point.pair in good]
+    dropped = [point for point in own if point.pair not in good]
+    axes.plot(*_xy(used), color=shade, linewidth=1.9, linestyle=DASHES[style.dash], zorder=3, solid_capstyle="round")
+    axes.add_collection(LineCollection(_bars(own), colors=shade, linewidths=1.1, alpha=0.32, zorder=2))
     size = 11 if style.marker == "*" else 7
-    axes.plot(
-        [point.tpf for point in used],
-        [point.accuracy for point in used],
-        color=shade,
-        linewidth=1.9,
-        linestyle=DASHES[style.dash],
-        zorder=3,
-        solid_capstyle="round",
-    )
-    for point in own:
-        _bars(axes, point, shade)
-        fill = theme.ground if point.nominal else shade
-        alpha = 1.0 if point.pair in good else 0.45
-        axes.plot(
-            *point.pair,
-            style.marker,
-            markersize=size,
-            color=shade,
-            markerfacecolor=fill,
-            markeredgewidth=1.5,
-            alpha=alpha,
-            zorder=4,
-        )
-        if point.pair not in good:
-            axes.plot(*point.pair, "x", markersize=9, color=theme.text, markeredgewidth=1.1, zorder=5)
-    return [(a.pair, b.pair) for a, b in zip(used, used[1:], strict=False)]
+    for nominal in (True, False):
+        look_ = {"color": shade, "markerfacecolor": theme.ground if nominal else shade, "markeredgewidth": 1.5}
+        for points, alpha in ((used, 1.0), (dropped, 0.45)):
+            marked = [point for point in points if point.nominal == nominal]
+            if marked:
+                axes.plot(*_xy(marked), style.marker, markersize=size, alpha=alpha, zorder=4, **look_)
+    if dropped:
+        axes.plot(*_xy(dropped), "x", markersize=9, color=theme.text, markeredgewidth=1.1, zorder=5)
+    return [(a.pair, b.pair) for a, b in pairwise(used)]
 
 
-def _bars(axes: Axes, point: Point, shade: str) -> None:
-    if point.acc_lo is not None and point.acc_hi is not None:
-        axes.plot([point.tpf] * 2, [point.acc_lo, point.acc_hi], color=shade, linewidth=1.1, alpha=0.32, zorder=2)
-    if point.tpf_lo is not None and point.tpf_hi is not None:
-        axes.plot([point.tpf_lo, point.tpf_hi], [point.accuracy] * 2, color=shade, linewidth=1.1, alpha=0.32, zorder=2)
+def _xy(points: Sequence[Point]) -> tuple[list[float], list[float]]:
+    return [point.tpf for point in points], [point.accuracy for point in points]
+
+
+def _bars(points: Sequence[Point]) -> list[list[tuple[float, float]]]:
+    """The interval bars of accuracy (upright) and TPF (lying), where there are intervals."""
+    bars = []
+    for point in points:
+        if point.acc_lo is not None and point.acc_hi is not None:
+            bars.append([(point.tpf, point.acc_lo), (point.tpf, point.acc_hi)])
+        if point.tpf_lo is not None and point.tpf_hi is not None:
+            bars.append([(point.tpf_lo, point.accuracy), (point.tpf_hi, point.accuracy)])
+    return bars

@@ -3,35 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from reports.figures.base import Labels, canvas
+from reports.formats import number
 from reports.model import Point
 from reports.style import DASHES, Theme, color, look, title
 
 
 def tps_accuracy(rows: Sequence[Mapping[str, Any]], heading: str, subtitle: str, theme: Theme) -> Figure:
-    """One marker per measured speed with an accuracy (rows of one suite, task, source, engine and hardware)."""
+    """One marker per measured speed with an accuracy (rows of one suite, task, source, engine and hardware).
+
+    The settings of one method are joined; its name stands at its fastest one.
+    """
     figure, axes = canvas(theme, heading, subtitle)
     axes.set_xlabel("tokens per second (TPS)")
     axes.set_ylabel("accuracy, %")
-    for row in rows:
-        axes.plot(
-            row["tps"], row["accuracy"], look(row["method"]).marker, markersize=9, color=color(row["method"], theme)
-        )
-    high = max(row["tps"] for row in rows)
-    axes.set_xlim(0, 1.22 * high)
+    curves = {name: sorted((row for row in rows if row["method"] == name), key=_speed) for name in _methods(rows)}
+    segments: list[Any] = []
+    for method, own in curves.items():
+        xy = [(row["tps"], row["accuracy"]) for row in own]
+        style, shade = look(method), color(method, theme)
+        axes.plot(*zip(*xy, strict=True), color=shade, linestyle=DASHES[style.dash], linewidth=1.2, alpha=0.7)
+        axes.plot(*zip(*xy, strict=True), style.marker, markersize=8, color=shade)
+        segments += pairwise(xy)
+    axes.set_xlim(0, 1.22 * max(row["tps"] for row in rows))
     values = [row["accuracy"] for row in rows]
     margin = max(1.5, 0.15 * (max(values) - min(values)))
     axes.set_ylim(min(values) - margin, max(values) + margin)
-    labels = Labels(axes, [(row["tps"], row["accuracy"]) for row in rows], [])
-    for row in sorted(rows, key=lambda row: -row["tps"]):
-        tpf = f"  {row['tpf']:g} TPF" if row.get("tpf") else ""
-        batch = f", batch {row['batch_size']:g}" if (row.get("batch_size") or 1) > 1 else ""
-        labels.put(row["tps"], row["accuracy"], title(row["method"]) + tpf + batch, color(row["method"], theme))
+    labels = Labels(axes, [(row["tps"], row["accuracy"]) for row in rows], segments)
+    for method, own in sorted(curves.items(), key=lambda item: -item[1][-1]["tps"]):
+        last = own[-1]
+        tpf = f"  {number(last['tpf'])} TPF" if last.get("tpf") else ""
+        batch = f", batch {last['batch_size']:g}" if (last.get("batch_size") or 1) > 1 else ""
+        labels.put(last["tps"], last["accuracy"], title(method) + tpf + batch, color(method, theme))
     return figure
+
+
+def _methods(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(row["method"] for row in rows))
+
+
+def _speed(row: Mapping[str, Any]) -> float:
+    return float(row["tps"])
 
 
 def positions(points: Sequence[Point], heading: str, subtitle: str, theme: Theme) -> Figure:
@@ -41,7 +58,7 @@ def positions(points: Sequence[Point], heading: str, subtitle: str, theme: Theme
     axes.set_ylabel("tokens per forward, TPF (log scale)")
     axes.set_xscale("log")
     axes.set_yscale("log")
-    segments = []
+    segments: list[Any] = []
     ends: dict[str, Point] = {}
     for method in dict.fromkeys(point.method for point in points):
         own = sorted((point for point in points if point.method == method), key=lambda point: point.tpf)
@@ -49,7 +66,7 @@ def positions(points: Sequence[Point], heading: str, subtitle: str, theme: Theme
         style, shade = look(method), color(method, theme)
         axes.plot(*zip(*xy, strict=True), color=shade, linestyle=DASHES[style.dash], linewidth=1.2, alpha=0.7)
         axes.plot(*zip(*xy, strict=True), style.marker, color=shade, markersize=7)
-        segments += list(zip(xy, xy[1:], strict=False))
+        segments += pairwise(xy)
         ends[method] = own[-1]
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
