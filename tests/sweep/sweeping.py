@@ -106,7 +106,11 @@ def content(out: Path) -> dict[str, list[str]]:
             lines.append(json.dumps({name: value for name, value in line.items() if name not in TIMES}))
         summary = json.loads((path.parent / "summary.json").read_text(encoding="utf-8"))
         kept = {name: value for name, value in summary.items() if name not in ("tps", "decode_seconds")}
-        found[str(path.parent.relative_to(out))] = [*lines, json.dumps(kept, sort_keys=True)]
+        # the id is left out: it holds the code's version, and a checkout may be edited while slow tests run
+        kept.pop("run_id")
+        name = f"{path.parent.parent.relative_to(out)} {json.dumps(kept['setting'])} {kept['seed']}"
+        assert name not in found, "one setting, one run"
+        found[name] = [*lines, json.dumps(kept, sort_keys=True)]
     return found
 
 

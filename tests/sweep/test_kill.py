@@ -19,26 +19,19 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def uninterrupted(suite: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    return whole(suite, tmp_path_factory.mktemp("uninterrupted"), ("gsm8k",))
-
-
-def whole(suite: str, out: Path, tasks: tuple[str, ...]) -> dict[str, list[str]]:
-    """The store of a sweep that nobody disturbed."""
-    outcomes = sweeping.sweep(sweeping.specs(suite, out, tasks=tasks))
-    assert [outcome.state for outcome in outcomes] == ["done"] * 4 * len(tasks)
+    out = tmp_path_factory.mktemp("uninterrupted")
+    assert [outcome.state for outcome in sweeping.sweep(sweeping.specs(suite, out))] == ["done"] * 4
     return sweeping.content(out)
 
 
-def killed_and_continued(
-    tries: int, suite: str, expected: dict[str, list[str]], place: Path, tasks: tuple[str, ...] = ("gsm8k",)
-) -> list[dict[str, int]]:
+def killed_and_continued(tries: int, suite: str, expected: dict[str, list[str]], place: Path) -> list[dict[str, int]]:
     """One row per try: samples stored when it was killed, and what differs after continuing."""
     rng = random.Random(tries)
     total = sum(len(lines) - 1 for lines in expected.values())
     rows = []
     for i in range(tries):
         out = place / str(i)
-        plan = sweeping.specs(suite, out, tasks=tasks)
+        plan = sweeping.specs(suite, out)
         at = sweeping.kill_at(plan, out, rng.randrange(total), rng)
         outcomes = sweeping.sweep(plan)
         assert [outcome.state for outcome in outcomes if outcome.state == "failed"] == []
@@ -63,9 +56,10 @@ def test_five_random_moments(suite: str, uninterrupted: dict[str, list[str]], tm
 
 
 @pytest.mark.slow
-def test_fifty_random_moments(suite: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tasks = ("gsm8k", "math")
-    rows = killed_and_continued(50, suite, whole(suite, tmp_path / "whole", tasks), tmp_path, tasks)
+def test_fifty_random_moments(
+    suite: str, uninterrupted: dict[str, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = killed_and_continued(50, suite, uninterrupted, tmp_path)
     with capsys.disabled():
         print("\ntry  " + "  ".join(rows[0]))
         for i, row in enumerate(rows, 1):

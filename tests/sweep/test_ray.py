@@ -41,6 +41,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("RAY_health_check_period_ms", "1000")
+    monkeypatch.setenv("RAY_raylet_start_wait_time_s", "300")
     quiet = {"object_store_memory": MEMORY, "include_dashboard": False}
     found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **quiet})
     found.first = found.add_node(num_cpus=1, object_store_memory=MEMORY)
@@ -80,8 +81,8 @@ def test_a_node_is_killed_in_the_middle(
     suite: str, cluster: Any, tmp_path: Path, shared: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     local, out = tmp_path / "local", tmp_path / "ray"
-    sweeping.sweep(sweeping.specs(suite, local, documents=12, tasks=TASKS))
-    plan = sweeping.specs(suite, out, documents=12, tasks=TASKS)
+    sweeping.sweep(sweeping.specs(suite, local, documents=24))
+    plan = sweeping.specs(suite, out, documents=24)
     killer = kill_after(cluster, out, samples=30)
     outcomes, log = run(plan, shared)
     killer.join(timeout=60)

@@ -68,12 +68,12 @@ def test_streamed_runs_equal_local_ones(
 def test_another_worker_takes_up_what_has_arrived(suite: str, tmp_path: Path, local: dict[str, list[str]]) -> None:
     group = Group("base", tuple(sweeping.specs(suite, tmp_path)[:2]))
     inbox = Inbox(group, board(), False)
-    deliver(Worker(False, []), inbox, group, stop_after=3)
+    deliver(Worker(False, ["harness", "sweep"]), inbox, group, stop_after=3)
     assert sweeping.stored(tmp_path) == 3
     left = inbox.unfinished()
     assert left == list(group.specs)
     rest = Group("base", tuple(left))
-    outcomes = deliver(Worker(False, []), Inbox(rest, board(), False), rest)
+    outcomes = deliver(Worker(False, ["harness", "sweep"]), Inbox(rest, board(), False), rest)
     assert sum(outcome.new for outcome in outcomes) == 10 - 3
     assert sweeping.content(tmp_path) == local
 
@@ -81,7 +81,7 @@ def test_another_worker_takes_up_what_has_arrived(suite: str, tmp_path: Path, lo
 def test_a_finished_run_is_not_decoded_again(suite: str, tmp_path: Path, worker: Worker) -> None:
     group = Group("base", tuple(sweeping.specs(suite, tmp_path)[:2]))
     deliver(worker, Inbox(group, board(), False), group)
-    again = deliver(Worker(False, []), Inbox(group, board(), False), group)
+    again = deliver(Worker(False, ["harness", "sweep"]), Inbox(group, board(), False), group)
     assert {(outcome.state, outcome.new) for outcome in again} == {("stored", 0)}
 
 
@@ -96,7 +96,7 @@ def test_a_busy_run_fails_alone(
     monkeypatch.setattr(store, "LOCK_WAIT", 0.1)
     monkeypatch.setattr(RunFolder.open, "__kwdefaults__", {"wait": 0.1})
     with begun.open(begun.run()):
-        outcomes = deliver(Worker(False, []), Inbox(group, board(), False), group)
+        outcomes = deliver(Worker(False, ["harness", "sweep"]), Inbox(group, board(), False), group)
     states = {outcome.state: outcome.error for outcome in outcomes}
     assert set(states) == {"done", "failed"}
     assert "is being written by" in states["failed"]
