@@ -161,7 +161,7 @@ def extra_points(points: Sequence[Point]) -> list[Finding]:
 
 
 def divisors(points: Sequence[Point]) -> list[Finding]:
-    """Averages as the source's own script prints them (the sum over its files divided by a literal) against the mean."""
+    """Averages as the source's own script prints them (a sum divided by a literal number) against the mean."""
     findings = []
     for (source,), members in _grouped(points, "source"):
         divisor = published.sources()[source.partition(":")[2]]["average_divisor"]
@@ -184,7 +184,7 @@ def divisors(points: Sequence[Point]) -> list[Finding]:
 
 
 def summary(findings: Sequence[Finding], points: Sequence[Point]) -> dict[str, Any]:
-    """The counts that head the audit: points, impossible accuracies of rows by origin, nominal TPF, findings by check."""
+    """The counts that head the audit: points, impossible accuracies by origin, nominal TPF, findings by check."""
     rows = k_of_n_rows(points)
     checks: dict[str, int] = {}
     for finding in findings:

@@ -50,7 +50,7 @@ def _differences(runs: Sequence[RunData]) -> list[Finding]:
         documents = {frozenset(run.samples.doc_ids) for run in here}
         if len(documents) > 1:
             low, high = min(sizes.values()), max(sizes.values())
-            text = f"{where}: the runs cover different documents ({low} to {high} samples), so their points are not paired."
+            text = f"{where}: the runs cover different documents ({low} to {high} samples): points are not paired."
             findings.append(Finding("different-samples", "warning", text, cell[0], SOURCE, (cell[1],), data=sizes))
         for key, (check, level, words) in SAME.items():
             values = sorted({str(run.run[key]) for run in here if run.run.get(key) is not None})
@@ -84,7 +84,8 @@ def _counted(runs: Sequence[RunData]) -> list[Finding]:
         for key, (check, level, words) in COUNTED.items():
             number = run.summary.get(key) or 0
             if isinstance(number, int) and number > 0:
-                text = f"{run.run_id} ({run.run['method']}, {run.run['task']}): {number} of {run.summary['n_samples']} {words}."
+                where = f"{run.run_id} ({run.run['method']}, {run.run['task']})"
+                text = f"{where}: {number} of {run.summary['n_samples']} {words}."
                 findings.append(_finding(check, level, text, run, {key: number}))
     return findings
 
@@ -101,7 +102,8 @@ def _two_points(points: Sequence[Point]) -> list[Finding]:
                     continue
                 every = aup([point.pair for point in line], cohort.y_max[task])
                 two = aup([line[0].pair, shown(line).pair], cohort.y_max[task])
-                text = f"{cohort.suite}/{task} {member[0]}: AUP {every:.2f} with all {len(line)} points, {two:.2f} with two."
+                name = f"{cohort.suite}/{task} {member[0]}"
+                text = f"{name}: AUP {every:.2f} with all {len(line)} points, {two:.2f} with two."
                 where = (cohort.suite, SOURCE, (task,), (member[0],))
                 findings.append(Finding("points-change-aup", "note", text, *where, {"all": every, "two": two}))
     return findings

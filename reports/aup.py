@@ -55,7 +55,7 @@ def check(points: Iterable[Sequence[float]], y_max: float, alpha: float = ALPHA,
 
 
 def kept(points: Iterable[Sequence[float]], drop: float = DROP) -> list[Pair]:
-    """The points that count: sorted by TPF, without those below the first one's accuracy minus `drop` (percentage points).
+    """The points that count: by TPF, without those more than `drop` percentage points below the first.
 
     >>> kept([(9.0, 60.0), (1.0, 74.0), (4.0, 70.0)])
     [(1.0, 74.0), (4.0, 70.0)]

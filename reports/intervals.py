@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 
 def with_wilson(point: Point) -> Point:
-    """A published point with the Wilson interval of its accuracy, taken over the full test set (its n is not stated)."""
+    """A published point with its accuracy's Wilson interval over the full test set (its n is not stated)."""
     if point.n_samples is None or point.acc_lo is not None:
         return point
     low, high = wilson(round(point.accuracy * point.n_samples / 100), point.n_samples)

@@ -21,7 +21,7 @@ LEADERBOARD_COLUMNS = ("suite", "method", "source", "n_tasks", "avg_accuracy", "
 
 @dataclass(frozen=True)
 class Point:
-    """One measured or published point of a curve; one row of points.csv (its columns first, then what tables do not show).
+    """One measured or published point: the columns of points.csv first, then what tables do not show.
 
     tpf: tokens per forward. accuracy and its interval: percent. nominal: the TPF was typed in as 1.0, not measured.
     status: "table" (in the source's table), "commented" or "removed" (in the source's file, not in its table), "run".

@@ -16,7 +16,7 @@ Groups = dict[tuple[str, ...], list[RunData]]
 
 
 def check_protocols(runs: Sequence[RunData], mixed: bool) -> list[Finding]:
-    """A finding per (suite, task) whose runs follow more than one protocol; without `mixed` the first is a ReportError."""
+    """A finding per (suite, task) with runs of several protocols; without `mixed` the first is a ReportError."""
     groups: dict[tuple[str, str], dict[tuple[str, str], list[RunData]]] = {}
     for run in runs:
         groups.setdefault(run.cell, {}).setdefault(run.protocol, []).append(run)

@@ -114,7 +114,7 @@ def paper_task(paper: str, suite: str, task: str) -> str:
 
 @cache
 def protocol_of(paper: str, suite: str, task: str, method: str) -> dict[str, Any]:
-    """lm_eval_task, shots, template, gen_length, setting of a published row; `unknown` when the source has no script."""
+    """lm_eval_task, shots, template, gen_length, setting of a published row; `unknown`: its source has no script."""
     block = _yaml("protocols.yaml").get(paper, {}).get(suite, {}).get(task, {})
     own = block.get(method, {})
     if own.get("unknown"):
@@ -176,7 +176,7 @@ def known_differences(papers: Sequence[str] = PAPERS, suite: str | None = None) 
 
 
 def tps(papers: Sequence[str] = PAPERS, suite: str | None = None) -> tuple[dict[str, Any], ...]:
-    """Published speeds: tokens per second with engine, hardware, batch size, and TPF and accuracy where the row has them."""
+    """Published speeds (tokens per second): engine, hardware, batch size, and TPF and accuracy where stated."""
     found = []
     for line in _csv("tps.csv"):
         if line["source"] not in papers or (suite and line["suite"] != suite):

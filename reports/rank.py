@@ -33,7 +33,7 @@ def aup_rows(
     drop: float = DROP,
     intervals: Mapping[tuple[str, Member], Interval] | None = None,
 ) -> list[AupRow]:
-    """One row per task and member of `cohort` that has points. intervals: (task, member) -> 95 % interval of its AUP."""
+    """One row per task and member of `cohort` that has points. intervals: (task, member) -> its AUP's interval."""
     rows = []
     here = members_points(points, cohort)
     for task in cohort.tasks:
@@ -65,7 +65,7 @@ def aup_rows(
 
 
 def leader_rows(cohort: Cohort, points: Sequence[Point], rows: Sequence[AupRow], drop: float = DROP) -> list[LeaderRow]:
-    """One row per member, complete ones first and by average AUP; an incomplete row has no rank and names what it lacks.
+    """One row per member, by average AUP; an incomplete row comes last, has no rank and names what it lacks.
 
     Averages are over the tasks the row really has: compare them between rows of the same `n_tasks` only.
     """

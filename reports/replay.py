@@ -1,7 +1,8 @@
 """Samples for the decoding replay: a few documents per task that as many methods as possible have decoded.
 
 A sample is `run_id suite method task setting doc_id prompt pieces trace text outcome correct tokens forwards nfe`:
-`pieces[j]` is the text of output token j (EOS tail included), `trace[j]` the 1-based forward that committed it, 0 = never.
+`pieces[j]` is the text of output token j (EOS tail included), `trace[j]` the 1-based forward that committed it
+(0 = never).
 """
 
 from __future__ import annotations

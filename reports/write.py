@@ -1,4 +1,4 @@
-"""Writes a report's files: leaderboard, AUP and points as CSV, Markdown and LaTeX, seeds.csv, findings, figures, page."""
+"""Writes a report's files: leaderboard, AUP and points as CSV, Markdown, LaTeX; seeds, findings, figures, page."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _aup_cell(report: Report, item: LeaderRow, task: str) -> str:
 
 
 def point_rows(points: Sequence[Point]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of measured points as text: interval beside each number, spread between seeds where there is one."""
+    """Header and rows of points as text: interval beside each number, spread between seeds where there is one."""
     header = ["suite", "task", "method", "source", "setting", "TPF", "accuracy %", "n", "seeds"]
     rows = []
     for point in points:

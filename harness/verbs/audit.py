@@ -15,7 +15,7 @@ def audit(
     runs: list[Path] = typer.Option([], help="Folders of runs to check too."),
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
-    """Check points: impossible accuracies, different prompts in one table, typed-in TPF, AUP per cohort, wrong averages."""
+    """Check points: impossible accuracies, different prompts, typed-in TPF, AUP per cohort, wrong averages."""
     from harness.show import print_json
     from reports.audit_page import audit_document, audit_markdown
 

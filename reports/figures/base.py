@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +50,14 @@ def settings(theme: Theme) -> dict[str, Any]:
         "font.family": "sans-serif",
         "font.sans-serif": [name for name in FONTS if name in _installed()],
         "font.size": 9.5,
+        "text.parse_math": False,
         "svg.fonttype": "none",
         "svg.hashsalt": "harness",
         "pdf.fonttype": 42,
     }
 
 
+@cache
 def _installed() -> set[str]:
     return {font.name for font in matplotlib.font_manager.fontManager.ttflist}
 
@@ -96,7 +99,7 @@ def slug(text: str) -> str:
 
 
 def halo(text: Text, axes: Axes) -> None:
-    """A patch in the ground's colour behind text, so that it stays readable on lines (and stays text in SVG and PDF)."""
+    """A patch in the ground's colour behind text, so that it stays readable on lines (and stays text in SVG)."""
     text.set_bbox({"facecolor": axes.get_facecolor(), "edgecolor": "none", "alpha": 0.8, "pad": 0.8})
 
 
@@ -105,7 +108,7 @@ class Labels:
 
     def __init__(self, axes: Axes, points: Sequence[tuple[float, float]], segments: Sequence[Any]) -> None:
         self.axes = axes
-        self.renderer = axes.figure.canvas.get_renderer()  # type: ignore[union-attr, attr-defined]
+        self.renderer = axes.figure.canvas.get_renderer()  # type: ignore[attr-defined]
         to_pixels = axes.transData.transform
         self.obstacles = to_pixels(np.array(points)) if points else np.empty((0, 2))
         steps = np.linspace(0, 1, 25)[:, None]
@@ -113,7 +116,7 @@ class Labels:
         self.lines = np.concatenate(lines) if lines else np.empty((0, 2))
         self.taken: list[np.ndarray] = []
         self.frame = axes.get_window_extent(self.renderer).extents
-        self.points_per_pixel = 72 / axes.figure.dpi  # type: ignore[union-attr]
+        self.points_per_pixel = 72 / axes.figure.dpi
 
     def put(self, x: float, y: float, text: str, color: str, size: float = 8.8) -> None:
         """Write `text` near the data point (x, y), with a thin leader if it had to move away."""

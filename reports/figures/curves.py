@@ -1,4 +1,4 @@
-"""Accuracy against TPF for one task of one cohort: measured points, straight segments, interval bars, nothing invented."""
+"""Accuracy against TPF, one task and cohort: measured points, straight segments, interval bars, nothing invented."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reports.style import DASHES, Theme, color, look, title
 
 
 def task_curves(cohort: Cohort, points: Sequence[Point], task: str, heading: str, theme: Theme, drop: float) -> Figure:
-    """One figure. Hollow: nominal TPF. Crossed out, faint and dashed: dropped by AUP. Shaded: dropped for every curve."""
+    """One figure. Hollow: nominal TPF. Crossed out, faint: dropped by AUP. Shaded: dropped for every curve."""
     here = members_points(points, cohort)
     lines = {member: curve(here, cohort.suite, task, member) for member in cohort.methods}
     lines = {member: own for member, own in lines.items() if own}
@@ -119,7 +119,11 @@ def _draw(axes: Axes, member: Member, own: Sequence[Point], theme: Theme, drop: 
     axes.add_collection(LineCollection(_bars(own), colors=shade, linewidths=1.1, alpha=0.32, zorder=2))
     size = 11 if style.marker == "*" else 7
     for nominal in (True, False):
-        look_ = {"color": shade, "markerfacecolor": theme.ground if nominal else shade, "markeredgewidth": 1.5}
+        look_: dict[str, Any] = {
+            "color": shade,
+            "markerfacecolor": theme.ground if nominal else shade,
+            "markeredgewidth": 1.5,
+        }
         for points, alpha in ((used, 1.0), (dropped, 0.45)):
             marked = [point for point in points if point.nominal == nominal]
             if marked:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -34,7 +35,7 @@ def draw_all(
     def share(jobs: Sequence[tuple[Theme, str, Draw]]) -> list[Path]:
         paths: list[Path] = []
         for theme, stem, draw in jobs:
-            with mpl.rc_context(settings(theme)):
+            with mpl.rc_context(cast(Any, settings(theme))):
                 paths += save(draw(theme), folder / f"{stem}-{theme.name}", formats)
         return paths
 

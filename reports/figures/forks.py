@@ -7,7 +7,7 @@ import pickle
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
-from typing import IO, Any, TypeVar
+from typing import IO, Any, TypeVar, cast
 
 from reports.errors import ReportError
 
@@ -34,12 +34,12 @@ def fork_map(work: Callable[[Share], list[Item]], shares: Sequence[Share]) -> li
         file.close()
         if not good:
             raise ReportError(f"A drawing process failed: {value}")
-        found += value
+        found += cast(list[Item], value)
     return found
 
 
 def _start(work: Callable[[Share], list[Item]], share: Share) -> tuple[int, IO[bytes]]:
-    file = tempfile.TemporaryFile()
+    file = tempfile.TemporaryFile()  # noqa: SIM115  (the parent closes it when it has read it)
     pid = os.fork()
     if pid:
         return pid, file

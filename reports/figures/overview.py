@@ -77,7 +77,7 @@ def _name(row: LeaderRow, members: Sequence[LeaderRow]) -> str:
 
 
 def aup_radar(cohort: Cohort, leaders: Sequence[LeaderRow], titles: dict[str, str], theme: Theme) -> Figure:
-    """One axis per task, each scaled to its best AUP (written at its end). Rows with a missing task are left out, named."""
+    """One axis per task, scaled to its best AUP (written at its end). Incomplete rows are left out and named."""
     members = _members(cohort, leaders)
     whole = [row for row in members if not row.missing]
     left_out = [_name(row, members) for row in members if row.missing]

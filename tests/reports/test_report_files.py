@@ -154,7 +154,7 @@ def test_text_cannot_leave_its_cell() -> None:
 
 
 def harness(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    code = "import sys; from harness.cli import main\ntry:\n    main()\nfinally:\n    assert 'torch' not in sys.modules, 'torch'"
+    code = "import sys; from harness.cli import main\ntry:\n    main()\nfinally:\n    assert 'torch' not in sys.modules"
     env = {**os.environ, "NO_COLOR": "1", "COLUMNS": "200"}
     return subprocess.run(
         [sys.executable, "-c", code, *words], capture_output=True, text=True, env=env, cwd=cwd, check=False

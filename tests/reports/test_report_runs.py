@@ -1,4 +1,4 @@
-"""Reports from runs: what is bad is named and left out, what belongs together is combined, nothing is averaged silently."""
+"""Reports from runs: what is bad is named and left out, seeds are combined, nothing is averaged silently."""
 
 from __future__ import annotations
 
