@@ -58,7 +58,7 @@ class Report:
             return [*said, f"{self.compared} samples of {self.run_id} came out the same, token for token."]
         first = self.first
         said.append(
-            f"{self.differing} of {self.compared} samples of {self.run_id} differ; document {first.doc_id} is the first."
+            f"{self.differing} of {self.compared} samples of {self.run_id} differ, document {first.doc_id} first."
         )
         if first.position < 0:
             return [*said, f"Its tokens are the same; it differs in {', '.join(first.fields)}."]
