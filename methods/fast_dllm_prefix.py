@@ -1,8 +1,8 @@
 """Fast-dLLM (prefix cache): training-free parallel decoding (Wu et al. 2025).
 
 A slot of the current block is committed when the probability of its best token exceeds the threshold, at least one
-a forward. Keys and values of everything before the current block are kept from the full forward that begins it; the block and
-all masks after it are recomputed.
+a forward. Keys and values of everything before the current block are kept from the full forward that begins it; the
+block and all masks after it are recomputed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ METHOD = Method(
     checkpoint="base",
     repairs=(
         "a block that its first forward filled is left at once; the reference always runs a second one",
-        "on Dream the forward that begins a block commits by the rule, not the block's first token whatever its confidence",
+        "on Dream the forward that begins a block commits by the rule, not just the block's first token",
         common.SLICE,
         common.STRICT,
         common.TOP_K,

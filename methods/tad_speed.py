@@ -1,4 +1,4 @@
-"""TAD-Speed (temporal-aware distillation, arXiv:2605.09536): multi-block decoding of a model trained on its own trajectory.
+"""TAD-Speed (temporal-aware distillation, arXiv:2605.09536): multi-block decoding of a self-distilled model.
 
 The decoder is d3LLM's without a cache; the entropy test is strict and the next block starts at half of the last one.
 TAD-Quality and TAD-Speed are two checkpoints, not two thresholds: the near window of the distillation differs.

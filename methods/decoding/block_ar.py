@@ -59,7 +59,7 @@ class V2Cache(BlockCausal):
         """`V2Blocks` keeps the memory."""
 
     def window(self, rows: Rows, plan: Plan) -> None:
-        """The uncached part; on shifted backbones never earlier: a block's first slot comes with the caching forward."""
+        """The uncached part, never earlier: a block's first slot is scored by the caching forward."""
         caching, frozen = rows.own["caching"], rows.own["frozen"]
         plan.start, plan.stop = frozen.clone(), rows.own["grown"].clone()
         plan.kind = torch.where(caching, torch.where(frozen == 0, PREFILL, REFRESH), DENOISE)

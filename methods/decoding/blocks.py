@@ -1,4 +1,4 @@
-"""Block policies on a fixed canvas: the whole generation or blocks in turn (`Sequential`), several at once (`MultiBlock`)."""
+"""Block policies on a fixed canvas: blocks in turn (`Sequential`) or several at once (`MultiBlock`)."""
 
 from __future__ import annotations
 

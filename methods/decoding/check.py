@@ -28,6 +28,12 @@ def check(backbone: Any, request: Request, index: int) -> None:
             f"Request {index}: the prompt is empty, but on {backbone.arch} a token is predicted by the one before it; "
             "give at least one token (the BOS)."
         )
+    if request.decoder.causal != bool(backbone.causal):
+        wanted = "an autoregressive" if request.decoder.causal else "a masked diffusion"
+        raise MethodsUsageError(
+            f"Request {index}: this method needs {wanted} checkpoint, and this one is {backbone.arch}; "
+            "choose a checkpoint of the method's own family."
+        )
     bad = [token for token in request.prompt_ids if not 0 <= token < backbone.vocab_size]
     if bad:
         raise MethodsUsageError(

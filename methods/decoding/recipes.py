@@ -123,9 +123,9 @@ def fast_dllm_v2(settings: Settings, arch: str, fidelity: str) -> Decoder:
 def ar(settings: Settings, arch: str, fidelity: str) -> Decoder:
     """Left to right, cached."""
     values = {**_values(settings), "threshold": 1.0}
-    return Decoder(OneByOne(), Causal(), Threshold(confidence=True), EndRow(), build.SURE, values)
+    return Decoder(OneByOne(), Causal(), Threshold(confidence=True), EndRow(), build.SURE, values, causal=True)
 
 
 def ar_speculative(settings: Settings, arch: str, fidelity: str) -> Decoder:
     """transformers' own lossless speculative decoding."""
-    return Decoder(engine=PromptLookup(settings["draft_tokens"], settings["ngram"]))
+    return Decoder(causal=True, engine=PromptLookup(settings["draft_tokens"], settings["ngram"]))

@@ -1,4 +1,4 @@
-"""The reference decoders by name (`llada.multi_block`, `dream.fast_dual_cache`, ...) with the references' own arguments.
+"""The reference decoders by name (`llada.multi_block`, `dream.fast_dual_cache`, ...) with their own arguments.
 
 `compat` gives what the reference code does, `fixed` the repaired decoder of the same idea. Argument defaults are the
 references': d3LLM e5bfcac, TAD 5e2aaf8, Fast-dLLM 24cc59e. `harness decode` and the golden tests come in here.

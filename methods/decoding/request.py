@@ -22,6 +22,7 @@ class Decoder:
     Decoders with equal policies share a batch whatever their `values`: those become one tensor element a row.
     mask, eos: override the backbone's special ids (bare checkpoints without a tokenizer).
     need: extra checks of a request, called before anything is decoded; they raise with a sentence.
+    causal: for autoregressive backbones only; every other decoder needs a bidirectional one with a mask token.
     engine: replaces the loop altogether (lossless speculative decoding is transformers' own).
     """
 
@@ -34,6 +35,7 @@ class Decoder:
     mask: int | None = None
     eos: tuple[int, ...] | None = None
     need: tuple[Callable[[Request], None], ...] = ()
+    causal: bool = False
     engine: Callable[[Any, Sequence[tuple[int, Request]]], Iterator[Result]] | None = None
 
     @property

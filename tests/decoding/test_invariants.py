@@ -1,0 +1,150 @@
+"""What must hold for any model, prompt and setting."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from methods.decoding import Request, decode
+from tests.decoding.tiny import MASK, backbone, method, named, run, same
+
+FEW = settings(max_examples=3, deadline=None, derandomize=True)
+TINY = {"block_size": 8}
+DLLM: dict[str, dict[str, Any]] = {
+    "vanilla": {},
+    "fast_dllm_prefix": {},
+    "fast_dllm_dual": {},
+    "fast_dllm_factor": {},
+    "dparallel": {},
+    "d2f": {},
+    "d3llm": {"early_stop": True},
+    "d3llm_cache": {"early_stop": True, "refresh_interval": 3},
+    "tad_speed": {},
+    "fast_dllm_v2": {"sub_block_size": 4},
+}
+ONE = {
+    "vanilla": {"tokens_per_step": 1},
+    "fast_dllm_prefix": {"threshold": 1.0},
+    "fast_dllm_dual": {"threshold": 1.0},
+    "fast_dllm_factor": {"factor": 0.0},
+    "dparallel": {"threshold": 0.0},
+    "d2f": {"threshold": 1.0, "block_add_threshold": 1.0, "decoded_token_threshold": 1.0},
+    "d3llm": {"threshold": 0.0, "early_stop": False},
+    "d3llm_cache": {"threshold": 0.0, "early_stop": False},
+    "tad_speed": {"threshold": 0.0},
+}
+prompts = st.lists(st.integers(0, 46), min_size=1, max_size=20)
+archs = st.sampled_from(["llada", "dream"])
+seeds = st.integers(0, 3)
+
+
+@pytest.mark.parametrize("name", sorted(ONE))
+@FEW
+@given(arch=archs, seed=seeds, prompt=prompts)
+def test_nothing_passes_means_one_token_a_forward(name: str, arch: str, seed: int, prompt: list[int]) -> None:
+    decoder = method(name, arch, **TINY, **ONE[name])
+    (result,) = run(backbone(arch, seed), [Request(prompt, 24, decoder)])
+    assert result.total_forwards == len(result.output_ids)
+    assert sorted(result.reveal_step) == list(range(1, len(result.output_ids) + 1))
+
+
+@FEW
+@given(arch=archs, seed=seeds, data=st.data())
+def test_batch_refill_order_and_mixed_settings_change_nothing(arch: str, seed: int, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(DLLM)))
+    knob = {"vanilla": ("tokens_per_step", [1, 2, 3]), "fast_dllm_factor": ("factor", [0.0, 0.7, 1.5])}
+    key, choices = knob.get(name, ("threshold", [0.2, 0.6, 0.9]))
+    requests = [
+        Request(
+            data.draw(prompts),
+            data.draw(st.sampled_from([8, 16, 24])),
+            method(name, arch, **TINY, **DLLM[name], **{key: data.draw(st.sampled_from(choices))}),
+        )
+        for _ in range(5)
+    ]
+    model = backbone(arch, seed)
+    alone = [run(model, [request])[0] for request in requests]
+    for batch in (2, 5):
+        assert all(map(same, run(model, requests, batch), alone))
+    order = list(range(5))
+    random.Random(seed).shuffle(order)
+    shuffled = run(model, [requests[place] for place in order], 3)
+    assert all(same(shuffled[at], alone[place]) for at, place in enumerate(order))
+
+
+@pytest.mark.parametrize("name", sorted(DLLM))
+@FEW
+@given(arch=archs, seed=seeds, prompt=prompts)
+def test_counts_are_what_a_hook_sees_and_no_mask_comes_out(name: str, arch: str, seed: int, prompt: list[int]) -> None:
+    model, seen = backbone(arch, seed), []
+    hook = model._layers[0].register_forward_pre_hook(lambda module, args: seen.append(args[0].shape[1]))
+    try:
+        (result,) = run(model, [Request(prompt, 24, method(name, arch, **TINY, **DLLM[name]))])
+    finally:
+        hook.remove()
+    assert (result.total_forwards, result.positions) == (len(seen), sum(seen))
+    assert result.nfe == result.total_forwards
+    assert MASK not in result.output_ids
+    assert all(0 < step <= result.total_forwards for step in result.reveal_step)
+    if not DLLM[name].get("early_stop"):
+        assert name == "fast_dllm_v2" or result.revisions == 0
+
+
+@FEW
+@given(arch=archs, seed=seeds, prompt=prompts, threshold=st.sampled_from([0.3, 0.6, 0.9]))
+def test_refreshing_at_every_step_is_no_cache(arch: str, seed: int, prompt: list[int], threshold: float) -> None:
+    model, length = backbone(arch, seed), 24
+    plain = named(f"{arch}.confidence_threshold", prompt, **_length(arch), threshold=threshold)
+    if arch == "dream":  # the repaired reference has no blocks; the factor method without a cache does
+        plain = None
+    for name in ("fast_dllm_prefix", "fast_dllm_dual"):
+        cached = method(name, arch, **TINY, threshold=threshold, refresh_interval=1)
+        full = method("fast_dllm_prefix", arch, **TINY, threshold=threshold, refresh_interval=1)
+        left, right = (run(model, [Request(prompt, length, made)])[0] for made in (cached, full))
+        assert left.output_ids == right.output_ids
+        assert left.positions == left.total_forwards * (len(prompt) + length)
+    if plain is not None:
+        assert run(model, [plain])[0].output_ids == right.output_ids
+    factor = {"factor": 1.0, **TINY}
+    pair = [method("fast_dllm_factor", arch, cache="none", **factor)]
+    pair += [method("fast_dllm_factor", arch, cache="dual", refresh_interval=1, **factor)]
+    left, right = (run(model, [Request(prompt, length, made)])[0] for made in pair)
+    assert (left.output_ids, left.reveal_step) == (right.output_ids, right.reveal_step)
+    pair = [method("d3llm", arch, **TINY), method("d3llm_cache", arch, **TINY, refresh_interval=1, cache_delay=1)]
+    left, right = (run(model, [Request(prompt, length, made)])[0] for made in pair)
+    assert (left.output_ids, left.reveal_step) == (right.output_ids, right.reveal_step)
+
+
+def _length(arch: str) -> dict[str, int]:
+    return {"gen_length": 24, "block_length": 8} if arch == "llada" else {"max_new_tokens": 24}
+
+
+@FEW
+@given(arch=archs, seed=seeds, prompt=prompts, threshold=st.sampled_from([0.0, 0.4, 1.2]))
+def test_multi_block_at_one_is_sequential(arch: str, seed: int, prompt: list[int], threshold: float) -> None:
+    blocks = {"block_add_threshold": 1.0, "decoded_token_threshold": 1.0, "early_stop": False}
+    pair = [method("dparallel", arch, threshold=threshold, **TINY)]
+    pair += [method("d3llm", arch, threshold=threshold, **TINY, **blocks)]
+    left, right = (run(backbone(arch, seed), [Request(prompt, 24, made)])[0] for made in pair)
+    assert same(left, right)
+
+
+@FEW
+@given(arch=archs, seed=seeds, prompt=prompts)
+def test_d2f_cache_is_exact(arch: str, seed: int, prompt: list[int]) -> None:
+    pair = [method("d2f", arch, cache=cache, threshold=0.6, **TINY) for cache in (True, False)]
+    left, right = (run(backbone(arch, seed), [Request(prompt, 24, made)])[0] for made in pair)
+    assert (left.output_ids, left.reveal_step) == (right.output_ids, right.reveal_step)
+    assert left.positions <= right.positions
+
+
+def test_results_come_as_rows_finish_and_seconds_are_shares() -> None:
+    model = backbone("llada")
+    requests = [Request([1, 2], length, method("vanilla", block_size=8)) for length in (8, 24, 16, 8)]
+    results = list(decode(model, requests, batch_size=2))
+    assert sorted(result.index for result in results) == [0, 1, 2, 3]
+    assert all(result.seconds > 0 for result in results)
