@@ -159,7 +159,7 @@ def _verdict(
     if tpf:
         said.append(_say_ratio(a, b, tpf))
     said.append(_say_aup(a, b, aup))
-    if accuracy and tpf:
+    if accuracy and tpf and tpf.a and tpf.b:
         said.append(_say_together(a, b, accuracy, tpf))
     return said
 

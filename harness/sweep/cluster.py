@@ -37,13 +37,17 @@ class Task:
 
 @dataclass
 class Seat:
-    """One worker: its actor, the checkpoint it has loaded, the task it is at and the stream of its messages."""
+    """One worker: its actor, the checkpoint it has loaded, the task it is at and the stream of its messages.
+
+    heard: whether it has ever answered; until then the cluster may not have found it a place.
+    """
 
     actor: Any
     checkpoint: str
     task: Task | None = None
     stream: Any = None
     inbox: Inbox | None = None
+    heard: bool = False
 
 
 @dataclass
@@ -102,12 +106,14 @@ class Cluster:
 
     def _assign(self, waiting: deque[Task], board: Board) -> None:
         """Give every free worker a group of its checkpoint; one that has none left makes room for another."""
+        # a node that died may still be counted: then a new worker waits for the place that an idle one holds
+        crowded = any(seat.task and not seat.heard for seat in self._seats)
         for seat in [seat for seat in self._seats if seat.task is None]:
             mine = next((task for task in waiting if task.group.checkpoint == seat.checkpoint), None)
             if mine:
                 waiting.remove(mine)
                 self._start(seat, mine, board)
-            elif waiting:
+            elif waiting or crowded:
                 self._dismiss(seat)
         while waiting and len(self._seats) < self._room():
             task = waiting.popleft()
@@ -137,6 +143,7 @@ class Cluster:
             assert seat.inbox is not None
             try:
                 ended += seat.inbox.take(ray.get(next(stream)))
+                seat.heard = True
             except StopIteration:
                 ended += seat.inbox.rest("The worker ended without a result.")
                 seat.task = None
@@ -177,11 +184,13 @@ def _units(groups: Sequence[Group], workers: int) -> list[Group]:
 
 def _absolute(spec: RunSpec) -> RunSpec:
     """A worker has another working directory: paths that exist here are given in full."""
-    paths = {name: getattr(spec, name) for name in ("suite", "data_dir", "checkpoint", "adapter")}
-    full: dict[str, Any] = {
-        name: str(Path(path).resolve()) for name, path in paths.items() if path and Path(path).exists()
-    }
-    return replace(spec, out=str(Path(spec.out).resolve()), **full)
+    full: dict[str, Any] = {"out": str(Path(spec.out).resolve())}
+    for name in ("suite", "data_dir", "checkpoint", "adapter"):
+        path = getattr(spec, name)
+        # the name of a suite is no path, even if a folder here is called the same
+        if path and Path(path).exists() and (name != "suite" or Path(path).suffix):
+            full[name] = str(Path(path).resolve())
+    return replace(spec, **full)
 
 
 def _key(outcome: Outcome) -> str:

@@ -62,7 +62,8 @@ class Inbox:
         folder = RunFolder(store_of(self._specs[place]) / run["run_id"])
         folder.open(run)
         self._open[place] = folder, folder.done()
-        folder.update(sessions=run["sessions"])
+        if folder.run().get("sessions") != run["sessions"]:
+            folder.update(sessions=run["sessions"])
 
     def _end(self, place: int, outcome: Outcome, run_id: str | None, summary: dict[str, Any] | None) -> Outcome:
         self._ended.add(place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-EXAMPLE = "harness compare 3f2a91c 77b0d44   or   harness compare results/runs/mini/{tad_speed,d3llm}/gsm8k"
+EXAMPLE = "Example: harness compare results/runs/mini/tad_speed/gsm8k results/runs/mini/d3llm/gsm8k"
 
 
 def compare(

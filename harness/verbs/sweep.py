@@ -81,7 +81,7 @@ def sweep(
         if as_json:
             _print_json({"plan": planned})
         return
-    run = _executor(executor, ray_address, ray_gpus, ray_cpus, ray_store, out)
+    run = _executor(executor, ray_address, ray_gpus, ray_cpus, ray_store)
     _run(specs, run, refinement, out, suite, as_json)
 
 
@@ -131,7 +131,7 @@ def _show_plan(specs: list[RunSpec], documents: int, as_json: bool) -> list[dict
     return rows
 
 
-def _executor(name: str, address: str | None, gpus: float | None, cpus: float, store: str, out: str) -> Executor:
+def _executor(name: str, address: str | None, gpus: float | None, cpus: float, store: str) -> Executor:
     from harness.errors import unknown
 
     if name == "local":
