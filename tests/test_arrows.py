@@ -1,0 +1,146 @@
+"""Who may import whom, and that the light verbs never import torch: read from the source, and tried in a process."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("harness", "methods", "tasks", "reports")
+# room -> what no file of it may import, not even inside a function
+NEVER = {
+    "tasks": {"harness", "methods", "reports", "torch", "transformers"},
+    "methods": {"harness", "tasks", "reports"},
+    "reports": {"torch", "transformers", "methods", "tasks"},
+    "harness": set(),
+}
+# what reports may take from the instrument
+REPORTS_MAY = ("harness.store", "harness.metrics", "harness.stats", "harness.errors", "harness.show")
+HEAVY = {"torch", "transformers", "lm_eval", "datasets"}
+# files that are imported only where a model is used anyway
+MODEL_FILES = {"harness/adapter.py", "harness/lm_tasks/__init__.py"}
+
+
+def imports(file: Path) -> Iterator[tuple[str, bool]]:
+    """(module, whether at the top of the file) of every import; type-checking blocks are not imports."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in tree.body:
+        if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)):
+            top = isinstance(node, (ast.Import, ast.ImportFrom))
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Import):
+                    yield from ((alias.name, top) for alias in inner.names)
+                elif isinstance(inner, ast.ImportFrom) and inner.module and not inner.level:
+                    yield inner.module, top
+
+
+def files(room: str) -> list[Path]:
+    """Every source file of a room."""
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_arrows_hold(room: str) -> None:
+    wrong = [
+        f"{file.relative_to(ROOT)} imports {module}"
+        for file in files(room)
+        for module, _ in imports(file)
+        if module.split(".")[0] in NEVER[room]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_reports_take_only_the_store_and_the_numbers_from_the_instrument() -> None:
+    wrong = [
+        f"{file.relative_to(ROOT)} imports {module}"
+        for file in files("reports")
+        for module, _ in imports(file)
+        if module.split(".")[0] == "harness" and module != "harness" and not module.startswith(REPORTS_MAY)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_instrument_imports_heavy_packages_only_inside_functions() -> None:
+    wrong = [
+        f"{file.relative_to(ROOT)} imports {module} at its top"
+        for file in files("harness")
+        for module, top in imports(file)
+        if top and module.split(".")[0] in HEAVY and str(file.relative_to(ROOT)) not in MODEL_FILES
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_file_says_what_it_is() -> None:
+    without = [
+        str(file.relative_to(ROOT))
+        for room in ROOMS
+        for file in files(room)
+        if not ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))
+    ]
+    assert not without
+
+
+LIGHT = [
+    ["--help"],
+    ["--version"],
+    ["run", "--help"],
+    ["ls", "methods"],
+    ["ls", "tasks"],
+    ["ls", "suites"],
+    ["ls", "runs", "--out", "{store}"],
+    ["show", "nothing", "--out", "{store}"],
+    ["table", "--paper", "tad", "--suite", "llada", "--source", "published", "--format", "csv"],
+    ["audit"],
+    ["report", "--help"],
+    ["compare", "--help"],
+]
+TRY = """
+import json, sys
+from harness.cli import main
+found = {}
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["harness", *arguments]
+    try:
+        main()
+    except SystemExit:
+        pass
+    found[" ".join(arguments)] = sorted({"torch", "transformers", "lm_eval"} & set(sys.modules))
+    if found[" ".join(arguments)]:
+        break
+print(json.dumps(found), file=sys.stderr)
+"""
+
+
+def test_light_verbs_never_import_torch(tmp_path: Path) -> None:
+    arguments = [[word.format(store=tmp_path) for word in words] for words in LIGHT]
+    done = subprocess.run(
+        [sys.executable, "-c", TRY, json.dumps(arguments)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    found = json.loads(done.stderr.splitlines()[-1])
+    assert len(found) == len(LIGHT)
+    assert not {verb: modules for verb, modules in found.items() if modules}
+
+
+def test_help_imports_no_room_but_the_instrument(tmp_path: Path) -> None:
+    code = TRY.replace('{"torch", "transformers", "lm_eval"}', '{"pandas", "numpy", "matplotlib", "yaml", "methods"}')
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps([["--help"]])],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    assert json.loads(done.stderr.splitlines()[-1]) == {"--help": []}, "--help answers at once"
