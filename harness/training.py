@@ -181,7 +181,8 @@ def training_rows(
     """What a recipe trains on: recorded trajectories in `folder`, or gold answers."""
     from dataclasses import replace
 
-    from methods.distill.trajectories import gold_rows, load_rows
+    from methods.distill.shards import load_rows
+    from methods.distill.trajectories import gold_rows
 
     common = recipe.common
     if common.data == "gold":

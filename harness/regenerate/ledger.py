@@ -123,7 +123,7 @@ class Ledger:
             self.records[stage.name] = record
             self.save()
         if code:
-            raise UserError(f"The stage {stage.name} ended with exit code {code}; mend it and run the same command again.")
+            raise UserError(f"The stage {stage.name} ended with exit code {code}; mend it and run the same again.")
         if record["output"] is None:
             missing = next(path for path in stage.output if not path.exists())
             raise UserError(f"The stage {stage.name} ended well but did not write {missing}.")

@@ -27,7 +27,9 @@ RECIPES = {
 }
 
 
-def stages(out: Path, profile: Profile, *, seed: int = 0, threads: int = 0, methods: tuple[str, ...] = ()) -> list[Stage]:
+def stages(
+    out: Path, profile: Profile, *, seed: int = 0, threads: int = 0, methods: tuple[str, ...] = ()
+) -> list[Stage]:
     """Everything between a seed and `out/report`; `methods` restricts the trained and the swept rows."""
     suite, runs = out / "suite.yaml", out / "runs"
     recipes = [name for name in RECIPES if not methods or name in methods]
@@ -103,10 +105,16 @@ def _trajectories(out: Path, profile: Profile, seed: int, common: tuple[str, ...
 
 
 def _training(
-    out: Path, recipe: str, profile: Profile, seed: int, common: tuple[str, ...], name: str = "", sets: tuple[str, ...] = ()
+    out: Path,
+    recipe: str,
+    profile: Profile,
+    seed: int,
+    common: tuple[str, ...],
+    name: str = "",
+    sets: tuple[str, ...] = (),
 ) -> Stage:
     prompt, label = RECIPES[recipe], name or recipe
-    folder = out / ("weights" if not name else "extra") / label
+    folder = out / ("extra" if name else "weights") / label
     command = ["train", recipe, "--suite", str(out / "suite.yaml"), "--variant", "mini", "--seed", str(seed)]
     if profile.steps_of(recipe):
         command += ["--set", f"steps={profile.steps_of(recipe)}"]
@@ -125,7 +133,7 @@ def _delta(out: Path, profile: Profile, seed: int, common: tuple[str, ...], delt
 
 def _side_sweep(out: Path, profile: Profile, name: str, code: tuple[str, ...]) -> Stage:
     """GSM8K of a model beside the leaderboard: another seed, another delta."""
-    method, _, label = name.partition(".")
+    method = name.partition(".")[0]
     runs = out / "runs_extra" / name
     command = ("sweep", "--suite", str(out / "suite.yaml"), "--methods", method, "--tasks", "gsm8k")
     where = ("--checkpoint", str(out / "extra" / name), "--limit", str(profile.limit), "--out", str(runs))

@@ -93,7 +93,7 @@ def write_results(weights: Path, runs: Path) -> dict[str, int]:
 
 
 def main(arguments: list[str]) -> None:
-    """`python -m harness.regenerate.steps data FOLDER | tokenizer FOLDER | suite FILE PROFILE | results WEIGHTS RUNS`."""
+    """`... steps data FOLDER | tokenizer FOLDER | suite FILE PROFILE | results WEIGHTS RUNS`."""
     step, *rest = arguments
     if step == "data":
         print(json.dumps(write_data(Path(rest[0]))))

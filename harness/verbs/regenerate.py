@@ -11,7 +11,7 @@ EXAMPLE = "harness regenerate --suite mini --profile quick --out runs/regenerate
 
 def regenerate(
     suite: str = typer.Option("mini", help="Only the mini suite can be made again from nothing."),
-    profile: str = typer.Option("quick", help="quick (under two hours on two cores) or full (the committed leaderboard)."),
+    profile: str = typer.Option("quick", help="quick, or full (what made the committed leaderboard)."),
     seed: int = typer.Option(0, help="Seed of weights, data and noise."),
     methods: str = typer.Option("", help="Only these rows, comma separated."),
     until: str | None = typer.Option(None, help="Stop after this stage."),

@@ -79,7 +79,7 @@ def train(
 
 def _show_plan(job: object, backbone: object, rows: list, as_json: bool) -> None:  # type: ignore[type-arg]
     from harness.show import print_json, print_table
-    from methods.distill.train import describe
+    from methods.distill.describe import describe
 
     plan = describe(job, backbone, rows)  # type: ignore[arg-type]
     if as_json:

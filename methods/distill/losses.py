@@ -6,7 +6,8 @@ are 126k wide, so rows go through `head` and a float32 softmax in chunks that ar
 value and gradient equal those of one big chunk, the memory is that of one chunk.
 
 Sources: d3LLM (arXiv:2601.07568, `d3llm_llada_train.py`, `d3llm_dream_train.py`), dParallel (arXiv:2509.26488),
-TAD (arXiv:2605.09536, `train_llada.py`), D2F (arXiv:2508.09192), Fast-dLLM v2 (arXiv:2509.26328), MDLM (arXiv:2406.07524).
+TAD (arXiv:2605.09536, `train_llada.py`), D2F (arXiv:2508.09192), Fast-dLLM v2 (arXiv:2509.26328), MDLM
+(arXiv:2406.07524).
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def choices(length: int, block: int, compat: bool = False) -> int:
 
 
 def region(choice: int, block: int, length: int, padded: int, compat: bool = False) -> tuple[int, int]:
-    """[start, end) of the drawn block; `length` is the unpadded response, `padded` the width of the batch's response."""
+    """[start, end) of the drawn block; `length` is the response, `padded` its width with padding."""
     start = choice * block
     if not compat:
         return start, min(start + block, length)

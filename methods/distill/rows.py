@@ -1,4 +1,4 @@
-"""One recorded decode: the response and the order in which the teacher revealed it, O(length) instead of O(length^2)."""
+"""One recorded decode: the response and the order in which the teacher revealed it."""
 
 from __future__ import annotations
 

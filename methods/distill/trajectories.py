@@ -7,9 +7,9 @@ Wrong answers are decoded again at the next temperature; the last attempt is kep
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,10 @@ import torch
 from methods.backbones import Backbone
 from methods.decoding.request import Decoder, Request, Result
 from methods.distill.rows import Row, in_order, ints
+from methods.distill.shards import HEADER, atomically, read_shard, shard_file, write_shard
 from methods.distill.student import tokenizer_hash
 from methods.errors import MethodsError
 
-HEADER = "trajectories.json"
-COLUMNS = ("prompt", "teacher", "decoded", "response", "reveal")
 Decode = Callable[..., Iterable[Result]]
 
 
@@ -79,8 +78,6 @@ def header(
 
 
 def _hash(text: str) -> str:
-    import hashlib
-
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -130,7 +127,7 @@ def _claim(out: Path, wanted: dict[str, Any]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     file = out / HEADER
     if not file.exists():
-        _atomically(file, json.dumps(wanted, indent=2).encode())
+        atomically(file, json.dumps(wanted, indent=2).encode())
         return
     found = json.loads(file.read_text(encoding="utf-8"))
     changed = [key for key in wanted if found.get(key) != wanted[key]]
@@ -208,69 +205,3 @@ def gold_rows(backbone: Backbone, problems: Sequence[Problem], gen_length: int) 
         response = ints(answer + [backbone.special.eos[0]] * (gen_length - len(answer)))
         made.append(replace(row, response=response, reveal=in_order(response), correct=True, text=problem.solution))
     return made
-
-
-def shard_file(folder: Path, number: int) -> Path:
-    """The file of shard `number`."""
-    return folder / f"shard-{number:05d}.parquet"
-
-
-def write_shard(file: Path, rows: Sequence[Row]) -> None:
-    """Write a shard so that it is there whole or not at all."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table: dict[str, Any] = {name: [getattr(row, name).tolist() for row in rows] for name in COLUMNS}
-    table |= {name: [getattr(row, name) for row in rows] for name in ("id", "task", "correct", "text")}
-    types = {name: pa.list_(pa.int32()) for name in COLUMNS}
-    types |= {"id": pa.string(), "task": pa.string(), "correct": pa.bool_(), "text": pa.string()}
-    fresh = file.with_suffix(f".{os.getpid()}.new")
-    pq.write_table(pa.table(table, schema=pa.schema(list(types.items()))), fresh, compression="zstd")
-    os.replace(fresh, file)
-
-
-def read_shard(file: Path) -> Iterator[Row]:
-    """The rows of a shard. Raises MethodsError for a file that is not one."""
-    import pyarrow.parquet as pq
-
-    try:
-        content = pq.read_table(file).to_pylist()
-    except Exception as error:
-        raise MethodsError(f"{file} is not a readable shard ({error}); delete it and run again.") from None
-    for entry in content:
-        yield Row(**{name: ints(value) if name in COLUMNS else value for name, value in entry.items()})
-
-
-def load_rows(folder: Path, backbone: Backbone, *, correct_only: bool = True, same_teacher: bool = True) -> list[Row]:
-    """The trajectories in `folder` for training `backbone`.
-
-    Raises MethodsError when the set is missing, incomplete, made by another tokenizer or checkpoint, or has nothing
-    left after the filter.
-    """
-    if not (folder / HEADER).exists():
-        raise MethodsError(f"{folder} holds no trajectories; make them with `harness trajectories`.")
-    head = json.loads((folder / HEADER).read_text(encoding="utf-8"))
-    mine = tokenizer_hash(backbone.tokenizer)
-    if head["tokenizer"] != mine:
-        raise MethodsError(f"{folder} was made with the tokenizer {head['tokenizer']}; this model's is {mine}.")
-    if same_teacher and head["teacher"] != backbone.fingerprint:
-        raise MethodsError(
-            f"{folder} was made by the checkpoint {head['teacher']}, not by {backbone.fingerprint}; "
-            "make trajectories with this model, or set same_teacher=false."
-        )
-    missing = [number for number in range(head["shards"]) if not shard_file(folder, number).exists()]
-    if missing:
-        raise MethodsError(
-            f"{folder} lacks {len(missing)} of {head['shards']} shards; run `harness trajectories` again."
-        )
-    rows = [row for number in range(head["shards"]) for row in read_shard(shard_file(folder, number))]
-    kept = [row for row in rows if row.correct or not correct_only]
-    if not kept:
-        raise MethodsError(f"{folder}: none of the {len(rows)} trajectories is correct; nothing to train on.")
-    return kept
-
-
-def _atomically(file: Path, content: bytes) -> None:
-    fresh = file.with_suffix(f".{os.getpid()}.new")
-    fresh.write_bytes(content)
-    os.replace(fresh, file)

@@ -1,4 +1,4 @@
-"""A training process for the resume and two-process tests: `python -m tests.distill.process OUT RECIPE JSON [KILL_AT]`."""
+"""A training process for the two-process test: `python -m tests.distill.process OUT RECIPE JSON`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from typing import Any
 from methods.distill import recipe, stream, train
 from tests.distill import tiny
 
-SMALL = {"steps": 6, "batch": 4, "micro_batch": 4, "save_every": 2, "log_every": 1, "max_length": 64, "precision": "fp32"}
+SMALL: dict[str, Any] = {
+    "steps": 6,
+    "batch": 4,
+    "micro_batch": 4,
+    "save_every": 2,
+    "log_every": 1,
+    "max_length": 64,
+    "precision": "fp32",
+}
 
 
 def job(out: Path, name: str, changes: dict[str, Any]) -> train.Job:
@@ -33,9 +41,7 @@ def kill_at(number: int) -> None:
 
 
 def main() -> None:
-    out, name, changes, *rest = sys.argv[1:]
-    if rest:
-        kill_at(int(rest[0]))
+    out, name, changes = sys.argv[1:]
     settings = json.loads(changes)
     backbone = tiny.backbone(settings.pop("arch", "llada"))
     train.train(job(Path(out), name, settings), backbone, tiny.rows())

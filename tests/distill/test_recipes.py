@@ -45,7 +45,7 @@ def test_the_papers_numbers() -> None:
 
 
 def test_an_unknown_key_names_the_closest() -> None:
-    with pytest.raises(MethodsUsageError, match="'delt'.*Did you mean 'delta'"):
+    with pytest.raises(MethodsUsageError, match=r"'delt'.*Did you mean 'delta'"):
         recipe.load("tad_speed", "mini").with_values({"delt": 4})
 
 

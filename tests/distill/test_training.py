@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 
 from methods.backbones import load
 from methods.distill import card, nets, recipe, train
+from methods.distill.describe import describe
 from methods.distill.losses import ratio
 from methods.distill.stream import Stream, collate
 from methods.distill.student import trainable
@@ -25,15 +26,29 @@ from methods.errors import MethodsError, MethodsUsageError
 from tests.distill import process, tiny
 
 ROOT = Path(__file__).parents[2]
+CONFIGS = ROOT / "examples" / "accelerate"
+torch.set_num_threads(1)
 LORA = {"tuning": "lora", "rank": 2, "alpha": 2}
 
 
-def run(*arguments: str, launcher: tuple[str, ...] = (sys.executable,), check: bool = True) -> subprocess.CompletedProcess[str]:
+def launch(*arguments: str, launcher: tuple[str, ...]) -> None:
+    """Run tests.distill.process under a launcher."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
     command = [*launcher, "-m", "tests.distill.process", *arguments]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert not check or done.returncode == 0, done.stderr[-3000:]
-    return done
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=1200)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def killed(out: Path, name: str, changes: dict[str, Any], at: int) -> int:
+    """Train in a forked process that dies by SIGKILL when draw `at` is asked for; its exit status."""
+    child = os.fork()
+    if child == 0:
+        try:
+            process.kill_at(at)
+            train.train(process.job(out, name, changes), tiny.backbone(), tiny.rows())
+        finally:
+            os._exit(99)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def losses(folder: Path) -> list[float]:
@@ -119,22 +134,25 @@ def test_training_forward_equals_the_backbones(arch: str) -> None:
 def test_a_lora_target_that_matches_nothing_is_named() -> None:
     """The reference's names for o, gate and down projections silently match nothing on its LLaDA."""
     loaded = recipe.load("tad_speed", "llada").with_values({"targets": "q_proj,attn_out"})
-    with pytest.raises(MethodsError, match="'attn_out' matches nothing.*o_proj"):
+    with pytest.raises(MethodsError, match=r"'attn_out' matches nothing.*o_proj"):
         trainable(tiny.backbone(), loaded)
     every = recipe.load("tad_speed", "llada").with_values({"rank": 2})
     student, _ = trainable(tiny.backbone(), every)
-    reached = {name.split(".lora_A")[0].rpartition(".")[2] for name, _ in student.named_parameters() if "lora_A" in name}
+    adapted = [name.split(".lora_A")[0] for name, _ in student.named_parameters() if "lora_A" in name]
+    reached = {name.rpartition(".")[2] for name in adapted}
     assert reached == set(recipe.ALL_TARGETS)
 
 
 def test_nan_stops_names_step_and_rows_and_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
-    job = process.job(tmp_path, "tad_speed", {"lr": 1e30, "steps": 20, "save_every": 1, "scheduler": "constant", "clip": 0})
+    job = process.job(
+        tmp_path, "tad_speed", {"lr": 1e30, "steps": 20, "save_every": 1, "scheduler": "constant", "clip": 0}
+    )
     with pytest.raises(MethodsError, match=r"at step \d+ on the examples row.*(last good|no) checkpoint"):
         train.train(job, tiny.backbone(), tiny.rows())
     backbone = tiny.backbone()
     with torch.no_grad():
         backbone.model.model.norm.weight.fill_(float("nan"))
-    with pytest.raises(MethodsError, match="loss is nan at step 1.*no checkpoint had been written"):
+    with pytest.raises(MethodsError, match=r"loss is nan at step 1.*no checkpoint had been written"):
         train.train(process.job(tmp_path / "b", "d3llm", {}), backbone, tiny.rows())
 
 
@@ -159,8 +177,8 @@ def test_another_runs_folder_is_refused_and_a_finished_run_is_shown(tmp_path: Pa
     assert train.train(job, tiny.backbone(), tiny.rows()) == manifest
     (tmp_path / "b").mkdir()
     train.claim(tmp_path / "b", manifest["key"], False)
+    key = manifest["key"] | {"settings": manifest["key"]["settings"] | {"lr": 1.0}}
     with pytest.raises(MethodsError, match="differs in lr"):
-        key = manifest["key"] | {"settings": manifest["key"]["settings"] | {"lr": 1.0}}
         train.claim(tmp_path / "b", key, False)
 
 
@@ -171,7 +189,7 @@ def test_a_batch_that_does_not_divide_is_refused() -> None:
 
 
 def test_describe_shows_text_memory_and_loss(tmp_path: Path) -> None:
-    plan = train.describe(process.job(tmp_path, "tad_speed", LORA), tiny.backbone(), tiny.rows())
+    plan = describe(process.job(tmp_path, "tad_speed", LORA), tiny.backbone(), tiny.rows())
     assert plan["run"]["teacher"] == "adapter off"
     assert "_" in plan["first_batch"][0]["input"]
     assert {row["memory"] for row in plan["memory"]} >= {"weights", "optimizer", "total"}
@@ -215,27 +233,38 @@ def test_resumed_draws_are_the_draws_of_one_run() -> None:
 
 @pytest.mark.parametrize(("name", "changes"), [("tad_speed", LORA | {"dropout": 0.1}), ("d3llm", {"blocks": "4,8"})])
 def test_a_killed_run_ends_with_the_same_weights(tmp_path: Path, name: str, changes: dict[str, Any]) -> None:
-    whole, torn, settings = tmp_path / "whole", tmp_path / "torn", json.dumps(changes)
-    run(str(whole), name, settings)
-    died = run(str(torn), name, settings, "14", check=False)  # step 4 of 6: after the checkpoint of step 2
-    assert died.returncode == -signal.SIGKILL
-    assert (torn / "training" / "checkpoint-2" / "complete.json").exists()
-    run(str(torn), name, settings)
-    a, b = load_file(str(whole / "model.safetensors")), load_file(str(torn / "model.safetensors"))
+    whole, torn = process.job(tmp_path / "whole", name, changes), process.job(tmp_path / "torn", name, changes)
+    train.train(whole, tiny.backbone(), tiny.rows())
+    status = killed(torn.out, name, changes, at=14)  # in step 4 of 6, behind the checkpoint of step 2
+    assert status == -signal.SIGKILL
+    assert (torn.out / "training" / "checkpoint-2" / "complete.json").exists()
+    (torn.out / "training" / "checkpoint-4").mkdir()  # as a kill while writing leaves it
+    train.train(torn, tiny.backbone(), tiny.rows())
+    a, b = (load_file(str(job.out / "model.safetensors")) for job in (whole, torn))
     assert all(torch.equal(a[key], b[key]) for key in a)
-    assert losses(whole) == losses(torn)
+    assert losses(whole.out) == losses(torn.out)
 
 
-@pytest.mark.parametrize("config", ["cpu_ddp"])
-def test_two_processes_learn_what_one_does(tmp_path: Path, config: str) -> None:
-    settings = {"micro_batch": 2, "lr": 1e-2}
-    run(str(tmp_path / "one"), "tad_speed", json.dumps(settings | {"micro_batch": 4}))
-    file = ROOT / "examples" / "accelerate" / f"{config}.yaml"
-    launcher = (sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(file))
-    run(str(tmp_path / "two"), "tad_speed", json.dumps(settings), launcher=launcher)
+def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
+    changes = {"lr": 1e-2}
+    train.train(process.job(tmp_path / "one", "tad_speed", changes), tiny.backbone(), tiny.rows())
+    launcher = (sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(CONFIGS / "cpu_ddp.yaml"))
+    launch(str(tmp_path / "two"), "tad_speed", json.dumps(changes | {"micro_batch": 2}), launcher=launcher)
     one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
     assert len(one) == 6
     assert two == pytest.approx(one, rel=1e-5)
     a, b = (load_file(str(tmp_path / name / "model.safetensors")) for name in ("one", "two"))
     for key in a:
         torch.testing.assert_close(a[key], b[key], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.stem)
+def test_accelerate_reads_the_shipped_configurations(file: Path) -> None:
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    config = load_config_from_file(str(file))
+    assert config.num_processes >= 2
+    if file.stem == "fsdp":
+        assert {"LlamaDecoderLayer", "Qwen2DecoderLayer"} <= set(
+            config.fsdp_config["fsdp_transformer_layer_cls_to_wrap"].split(",")
+        )

@@ -14,7 +14,8 @@ from methods.backbones import Backbone
 from methods.decoding.request import Decoder, Request, Result
 from methods.distill.prompts import with_reference
 from methods.distill.tokenizer import train_tokenizer
-from methods.distill.trajectories import HEADER, Plan, Problem, generate, gold_rows, load_rows, shard_file
+from methods.distill.shards import HEADER, load_rows, shard_file
+from methods.distill.trajectories import Plan, Problem, generate, gold_rows
 from methods.errors import MethodsError
 from tests.distill import tiny
 

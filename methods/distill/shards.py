@@ -1,0 +1,84 @@
+"""Trajectories on disk: parquet shards, whole or not there, and the hashes that say what made them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from methods.backbones import Backbone
+from methods.distill.rows import Row, ints
+from methods.distill.student import tokenizer_hash
+from methods.errors import MethodsError
+
+HEADER = "trajectories.json"
+COLUMNS = ("prompt", "teacher", "decoded", "response", "reveal")
+
+
+def shard_file(folder: Path, number: int) -> Path:
+    """The file of shard `number`."""
+    return folder / f"shard-{number:05d}.parquet"
+
+
+def write_shard(file: Path, rows: Sequence[Row]) -> None:
+    """Write a shard so that it is there whole or not at all."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table: dict[str, Any] = {name: [getattr(row, name).tolist() for row in rows] for name in COLUMNS}
+    table |= {name: [getattr(row, name) for row in rows] for name in ("id", "task", "correct", "text")}
+    types = {name: pa.list_(pa.int32()) for name in COLUMNS}
+    types |= {"id": pa.string(), "task": pa.string(), "correct": pa.bool_(), "text": pa.string()}
+    fresh = file.with_suffix(f".{os.getpid()}.new")
+    pq.write_table(pa.table(table, schema=pa.schema(list(types.items()))), fresh, compression="zstd")
+    os.replace(fresh, file)
+
+
+def read_shard(file: Path) -> Iterator[Row]:
+    """The rows of a shard. Raises MethodsError for a file that is not one."""
+    import pyarrow.parquet as pq
+
+    try:
+        content = pq.read_table(file).to_pylist()
+    except Exception as error:
+        raise MethodsError(f"{file} is not a readable shard ({error}); delete it and run again.") from None
+    for entry in content:
+        yield Row(**{name: ints(value) if name in COLUMNS else value for name, value in entry.items()})
+
+
+def load_rows(folder: Path, backbone: Backbone, *, correct_only: bool = True, same_teacher: bool = True) -> list[Row]:
+    """The trajectories in `folder` for training `backbone`.
+
+    Raises MethodsError when the set is missing, incomplete, made by another tokenizer or checkpoint, or has nothing
+    left after the filter.
+    """
+    if not (folder / HEADER).exists():
+        raise MethodsError(f"{folder} holds no trajectories; make them with `harness trajectories`.")
+    head = json.loads((folder / HEADER).read_text(encoding="utf-8"))
+    mine = tokenizer_hash(backbone.tokenizer)
+    if head["tokenizer"] != mine:
+        raise MethodsError(f"{folder} was made with the tokenizer {head['tokenizer']}; this model's is {mine}.")
+    if same_teacher and head["teacher"] != backbone.fingerprint:
+        raise MethodsError(
+            f"{folder} was made by the checkpoint {head['teacher']}, not by {backbone.fingerprint}; "
+            "make trajectories with this model, or set same_teacher=false."
+        )
+    missing = [number for number in range(head["shards"]) if not shard_file(folder, number).exists()]
+    if missing:
+        raise MethodsError(
+            f"{folder} lacks {len(missing)} of {head['shards']} shards; run `harness trajectories` again."
+        )
+    rows = [row for number in range(head["shards"]) for row in read_shard(shard_file(folder, number))]
+    kept = [row for row in rows if row.correct or not correct_only]
+    if not kept:
+        raise MethodsError(f"{folder}: none of the {len(rows)} trajectories is correct; nothing to train on.")
+    return kept
+
+
+def atomically(file: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all."""
+    fresh = file.with_suffix(f".{os.getpid()}.new")
+    fresh.write_bytes(content)
+    os.replace(fresh, file)

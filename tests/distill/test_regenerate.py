@@ -1,0 +1,111 @@
+"""Regeneration: stages run once, again when an input changed, and continue after a failure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError, UserError
+from harness.regenerate import Ledger, Stage, stages
+from harness.regenerate.ledger import hash_files
+from harness.regenerate.profiles import PROFILES, profile_of
+from harness.regenerate.steps import write_data, write_suite
+
+
+def chain(folder: Path, first: str = "a", second: str = "b") -> list[Stage]:
+    module = "tests.distill.touch"
+    return [
+        Stage("one", (str(folder / "one"), first), (folder / "one",), module=module),
+        Stage("two", (str(folder / "two"), second), (folder / "two",), after=("one",), module=module),
+    ]
+
+
+def runs(folder: Path) -> tuple[int, int]:
+    counts = [folder / f"{name}.runs" for name in ("one", "two")]
+    return tuple(len(file.read_text()) if file.exists() else 0 for file in counts)  # type: ignore[return-value]
+
+
+def go(folder: Path, first: str = "a", second: str = "b") -> Ledger:
+    ledger = Ledger(folder, chain(folder, first, second))
+    ledger.run(lambda line: None)
+    return ledger
+
+
+def test_stages_run_once_and_again_when_their_inputs_change(tmp_path: Path) -> None:
+    go(tmp_path)
+    go(tmp_path)
+    assert runs(tmp_path) == (1, 1)
+    go(tmp_path, second="c")
+    assert runs(tmp_path) == (1, 2)
+    go(tmp_path, first="z", second="c")
+    assert runs(tmp_path) == (2, 3)
+    (tmp_path / "one").write_text("somebody's edit")
+    ledger = go(tmp_path, first="z", second="c")
+    assert runs(tmp_path) == (3, 3)
+    assert all(ledger.fresh(stage) for stage in ledger.stages)
+    assert "| total |" in (tmp_path / "cost.md").read_text()
+
+
+def test_a_failed_stage_is_named_and_the_next_call_continues(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="two ended with exit code 3"):
+        go(tmp_path, second="fail")
+    records = json.loads((tmp_path / "stages.json").read_text())
+    assert records["one"]["output"]
+    assert records["two"]["output"] is None
+    go(tmp_path)
+    assert runs(tmp_path) == (1, 2)
+
+
+def test_a_stage_that_writes_nothing_is_named(tmp_path: Path) -> None:
+    stage = Stage("odd", (str(tmp_path / "one"), "a"), (tmp_path / "elsewhere",), module="tests.distill.touch")
+    with pytest.raises(UserError, match="odd ended well but did not write"):
+        Ledger(tmp_path, [stage]).run(lambda line: None)
+
+
+@pytest.mark.parametrize("name", sorted(PROFILES))
+def test_the_plan_is_complete_and_in_order(tmp_path: Path, name: str) -> None:
+    plan = stages(tmp_path, profile_of(name), seed=3)
+    seen: set[str] = set()
+    for stage in plan:
+        assert set(stage.after) <= seen, stage.name
+        assert stage.name not in seen
+        seen.add(stage.name)
+    assert {"data", "tokenizer", "pretrain_base", "pretrain_ar", "sweep", "report"} <= seen
+    assert {"d3llm", "tad_quality", "tad_speed", "dparallel", "d2f", "fast_dllm_v2"} <= seen
+    assert {f"tad_speed.delta{delta}" for delta in profile_of(name).deltas} <= seen
+    for stage in plan:
+        for glob in stage.code:
+            assert any(Path(__file__).parents[2].glob(glob)) or "mini.yaml" in glob, glob
+
+
+def test_only_some_rows(tmp_path: Path) -> None:
+    names = [stage.name for stage in stages(tmp_path, profile_of("quick"), methods=("tad_speed",))]
+    assert "d2f" not in names
+    assert "trajectories_privileged" in names
+    assert "trajectories_plain" not in names
+    with pytest.raises(UsageError, match="quick"):
+        profile_of("quik")
+
+
+def test_hashes_see_names_and_contents(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1")
+    (tmp_path / "b").write_text("1")
+    first, second = hash_files([tmp_path / "a"], tmp_path), hash_files([tmp_path / "b"], tmp_path)
+    assert first != second
+    (tmp_path / "a").write_text("2")
+    assert hash_files([tmp_path / "a"], tmp_path) != first
+
+
+def test_data_and_suite_steps(tmp_path: Path) -> None:
+    facts = write_data(tmp_path / "data")
+    assert set(facts) == {"gsm8k", "math", "humaneval", "mbpp"}
+    assert write_data(tmp_path / "again") == facts
+    source = tmp_path / "mini.yaml"
+    source.write_text("name: mini\ntitle: Mini\ncheckpoints: {base: {source: 'package:mini/base'}}\n")
+    write_suite(tmp_path / "suite.yaml", "quick", source)
+    text = (tmp_path / "suite.yaml").read_text()
+    assert "quick profile" in text
+    assert str(tmp_path / "weights" / "tad_speed") in text
+    assert str(tmp_path / "pretrain" / "base" / "checkpoint") in text

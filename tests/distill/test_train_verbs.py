@@ -1,0 +1,114 @@
+"""`harness trajectories` and `harness train` on a tiny random model and the real mini tasks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from typer.testing import CliRunner
+
+from harness.cli import app
+from harness.training import parse_sets
+from methods.backbones import create, save
+from methods.distill.tokenizer import train_tokenizer
+from methods.errors import MethodsError
+from tasks.mini import TASKS
+from tests.distill import tiny
+
+torch.set_num_threads(1)
+PROTOCOLS = {name: f"mini/{name}" for name in ("gsm8k", "math", "humaneval", "mbpp")}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a base, an AR model, a suite and trajectories of it."""
+    folder = tmp_path_factory.mktemp("train")
+    texts = [problem["question"] for problem in TASKS["gsm8k"].problems("train", 40)]
+    tokenizer = train_tokenizer(texts, vocab_size=320)
+    ids = {"vocab_size": len(tokenizer), "eos_token_id": 0, "pad_token_id": 2}
+    llada = tiny.LLADA | ids | {"embedding_size": len(tokenizer), "mask_token_id": 1, "max_sequence_length": 512}
+    for name, config in (("base", llada), ("ar", tiny.QWEN | ids | {"max_position_embeddings": 512})):
+        backbone = create(config)
+        backbone.tokenizer = tokenizer
+        save(backbone, folder / name)
+    suite = {
+        "name": "mini",
+        "title": "Tiny",
+        "arch": "llada",
+        "context": 512,
+        "data": "mini",
+        "checkpoints": {name: {"source": str(folder / name)} for name in ("base", "ar")},
+        "protocols": PROTOCOLS,
+    }
+    (folder / "suite.yaml").write_text(yaml.safe_dump(suite))
+    call("trajectories", "--problems", "4", "--gen-length", "16", "--shard", "2", "--out", str(folder / "t"), at=folder)
+    return folder
+
+
+def call(verb: str, *arguments: str, at: Path) -> str:
+    result = CliRunner().invoke(app, [verb, *arguments, "--suite", str(at / "suite.yaml"), "--json"])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def train(place: Path, *arguments: str) -> str:
+    small = ("--set", "correct_only=false", "--set", "batch=2", "--set", "steps=2", "--trajectories", str(place / "t"))
+    return call("train", *arguments, *small, at=place)
+
+
+def test_trajectories_hold_one_token_per_forward(place: Path) -> None:
+    from methods.backbones import load
+    from methods.distill.shards import load_rows
+
+    base = load(place / "base", device="cpu")
+    rows = load_rows(place / "t", base, correct_only=False)
+    assert {row.task for row in rows} == set(PROTOCOLS)
+    for row in rows:
+        shown = sorted(int(step) for step in row.reveal)
+        assert shown[0] == 1
+        ends = [place for place, token in enumerate(row.response) if token == 0]
+        if not ends:
+            assert shown == list(range(1, 17))
+        assert base.tokenizer.decode(row.teacher).startswith("Reference Answer: ")
+        assert base.tokenizer.decode(row.teacher).endswith(base.tokenizer.decode(row.prompt))
+
+
+def test_dry_run_shows_data_steps_memory_and_the_first_batch(place: Path) -> None:
+    plan = json.loads(train(place, "tad_speed", "--dry-run", "--out", str(place / "dry")))
+    assert plan["run"]["rows"] == 4
+    assert plan["run"]["steps"] == 2
+    assert "Reference Answer" in plan["first_batch"][0]["teacher"]
+    assert "Reference Answer" not in plan["first_batch"][0]["input"]
+    assert not (place / "dry").exists()
+
+
+def test_train_writes_a_model_and_its_manifest(place: Path) -> None:
+    manifest = json.loads(train(place, "tad_speed", "--seed", "5", "--store", "float16", "--out", str(place / "model")))
+    assert manifest["seed"] == 5
+    assert manifest["command"].startswith("harness")
+    assert (place / "model" / "model.safetensors").exists()
+    again = json.loads(train(place, "tad_speed", "--seed", "5", "--store", "float16", "--out", str(place / "model")))
+    assert again["seconds"] == manifest["seconds"]
+
+
+def test_block_diffusion_learns_from_gold_answers(place: Path) -> None:
+    options = ("--tasks", "gsm8k", "--set", "problems=6", "--set", "gen_length=160", "--out", str(place / "v2"))
+    manifest = json.loads(train(place, "fast_dllm_v2", *options))
+    assert manifest["data"]["kind"] == "gold"
+    assert manifest["data"]["rows"] == 6
+
+
+def test_mistakes(place: Path) -> None:
+    with pytest.raises(MethodsError, match="Did you mean 'delta'"):
+        train(place, "tad_speed", "--set", "delt=3")
+    with pytest.raises(MethodsError, match=r"is correct; nothing to train on"):
+        call("train", "tad_speed", "--trajectories", str(place / "t"), at=place)
+    with pytest.raises(MethodsError, match="holds no trajectories"):
+        call("train", "tad_speed", "--trajectories", str(place / "nowhere"), at=place)
+    with pytest.raises(Exception, match="write key=value"):
+        parse_sets(["delta"])
