@@ -52,7 +52,7 @@ class Page:
         chrome.get(path.as_uri())
         self.wait(READY)
 
-    def wait(self, script: str, seconds: float = 30.0) -> Any:
+    def wait(self, script: str, seconds: float = 120.0) -> Any:
         """The first true value of `script`."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -46,7 +46,10 @@ def mini_point(method: str, task: str, n: int, tpf: float, accuracy: float) -> P
     where = {"suite": "mini", "task": task, "method": method, "source": "run", "label": method}
     bars = {"tpf_lo": tpf * 0.95, "tpf_hi": tpf * 1.05, "acc_lo": accuracy - 4, "acc_hi": accuracy + 4}
     more = {"tps": 40 * tpf, "positions_per_token": 300 / tpf, "n_samples": 200, "run_id": f"{method}-{task}-{n}"}
-    setting += f" {HOSTILE}{BIDI}" if method == "d3llm" else ""
+    if method == "d3llm":
+        setting += f" {HOSTILE}{BIDI}"
+    if method == "vanilla":
+        setting = '{"block_size": 8, "steps": null, "alg": "low"}'  # as run.json has it
     values: dict[str, Any] = {**where, **bars, **more, "protocol": f"mini/{task}", "command": command}
     return Point(setting=setting, tpf=tpf, accuracy=accuracy, **values)
 

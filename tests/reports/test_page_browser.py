@@ -152,6 +152,7 @@ def test_chart_by_keyboard_and_legend(page: Page) -> None:
     assert "Vanilla" in card
     assert "61.00 %" in card
     assert "harness run --method vanilla --task gsm8k" in card
+    assert "block_size=8 steps=null alg=low" in card
     page.chrome.switch_to.active_element.send_keys("\ue007")  # enter
     assert "Vanilla" in page.text("#pinned")
     page.click('#legend button[data-method="tad_speed"]')

@@ -84,7 +84,7 @@ def test_a_megabyte_is_collapsed_and_can_be_shown(chrome: Any, tmp_path: Path) -
     started = time.monotonic()
     page.click("#first")
     page.click("#last")
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60  # generous: a busy machine; a page that hangs takes minutes
     assert len(page.text("#side-left .canvas")) < 2000
     page.js("document.querySelectorAll('#side-left details').forEach((d) => { d.open = true })")
     shown = "return document.querySelector('#side-left pre').textContent.length"

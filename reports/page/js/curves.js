@@ -32,7 +32,7 @@ function renderLegend() {
 
 function pointFacts(p) {
   const facts = [["TPF", fixed(p.tpf, 2) + " " + range(p.tpf_lo, p.tpf_hi, 2) + (p.nominal ? " nominal: typed in, not counted" : "")], ["Accuracy", fixed(p.accuracy, 2) + " % " + range(p.acc_lo, p.acc_hi, 1)],
-    ["n", p.n_samples], ["Setting", p.setting || "not stated"], ["Source", p.source], ["TPS", isNumber(p.tps) ? fixed(p.tps, 1) : null], ["Positions/token", isNumber(p.positions_per_token) ? fixed(p.positions_per_token, 1) : null],
+    ["n", p.n_samples], ["Setting", settingText(p.setting) || "not stated"], ["Source", p.source], ["TPS", isNumber(p.tps) ? fixed(p.tps, 1) : null], ["Positions/token", isNumber(p.positions_per_token) ? fixed(p.positions_per_token, 1) : null],
     ["Protocol", p.protocol], ["Run", p.run_id], ["Note", pointTags(p).filter((t) => t !== " ").map((t) => t.textContent).join("; ")]];
   return el("dl", { class: "facts" }, ...facts.filter(([, v]) => v !== null && v !== undefined && v !== "").flatMap(([k, v]) => [el("dt", {}, k), el("dd", {}, el("span", { class: "isolate" }, v))]));
 }
@@ -74,7 +74,7 @@ function chartKeys(event, plot, task) {
   const px = MARGIN.l + ((view.x(p) - xaxis.range[0]) / (xaxis.range[1] - xaxis.range[0])) * (box.width - MARGIN.l - MARGIN.r);
   const py = MARGIN.t + ((yaxis.range[1] - view.y(p)) / (yaxis.range[1] - yaxis.range[0])) * (HEIGHT - MARGIN.t - MARGIN.b);
   showCard(p, box.left + px, box.top + py);
-  byId("said").textContent = visible(`${titleOf(p.method)}: TPF ${fixed(p.tpf, 2)}, accuracy ${fixed(p.accuracy, 2)} percent, ${p.setting || "setting not stated"}`);
+  byId("said").textContent = visible(`${titleOf(p.method)}: TPF ${fixed(p.tpf, 2)}, accuracy ${fixed(p.accuracy, 2)} percent, ${settingText(p.setting) || "setting not stated"}`);
   return undefined;
 }
 

@@ -12,7 +12,7 @@ function pointTable(points, withMethod) {
   const lines = points.map((p) => el("tr", {},
     withMethod ? el("td", {}, swatch(p.method), titleOf(p.method)) : null,
     el("td", {}, taskTitle(p.task)),
-    el("td", {}, el("span", { class: "untrusted" }, p.setting || "–"), pointTags(p), p.command ? el("details", { class: "small" }, el("summary", {}, "command"), commandLine(p.command)) : null),
+    el("td", {}, el("span", { class: "untrusted" }, settingText(p.setting) || "–"), pointTags(p), p.command ? el("details", { class: "small" }, el("summary", {}, "command"), commandLine(p.command)) : null),
     el("td", { class: "num" }, fixed(p.tpf, 2) + (p.nominal ? " nominal" : "")), el("td", { class: "num soft" }, range(p.tpf_lo, p.tpf_hi, 2)),
     el("td", { class: "num" }, fixed(p.accuracy, 2)), el("td", { class: "num soft" }, range(p.acc_lo, p.acc_hi, 1)),
     el("td", { class: "num" }, p.n_samples ?? "–"), el("td", { class: "num" }, fixed(p.tps, 1)), el("td", { class: "num" }, fixed(p.positions_per_token, 1))));

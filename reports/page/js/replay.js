@@ -4,7 +4,7 @@ const replay = { task: null, prompt: null, left: null, right: null, at: 0, lengt
 
 const samplesHere = () => DATA.samples.filter((s) => s.suite === state.suite);
 const promptKey = (s) => s.task + "\n" + s.doc_id;
-const sampleName = (s) => titleOf(s.method) + (s.setting ? " (" + s.setting + ")" : "") + " · " + String(s.outcome).slice(0, 24);
+const sampleName = (s) => titleOf(s.method) + (s.setting ? " (" + settingText(s.setting) + ")" : "") + " · " + String(s.outcome).slice(0, 24);
 const samplesOfPrompt = () => DATA.samples.map((s, i) => ({ s, i })).filter(({ s }) => s.suite === state.suite && promptKey(s) === replay.prompt);
 
 /** Left the slowest, right the fastest in tokens per forward: the pair that shows what parallel decoding does. */

@@ -38,7 +38,7 @@ class ReplaySide {
   }
 
   heading(sample) {
-    return el("h3", {}, swatch(sample.method), titleOf(sample.method), " ", suiteOf(sample.suite)?.mini ? el("span", { class: "tag mini" }, "mini") : null, el("span", { class: "soft small setting" }, sample.setting ? " " + sample.setting : ""));
+    return el("h3", {}, swatch(sample.method), titleOf(sample.method), " ", suiteOf(sample.suite)?.mini ? el("span", { class: "tag mini" }, "mini") : null, el("span", { class: "soft small setting" }, " " + settingText(sample.setting)));
   }
 
   outcome(sample) {

@@ -40,6 +40,16 @@ const range = (lo, hi, digits) => (isNumber(lo) && isNumber(hi) ? "[" + fixed(lo
 const plural = (n, word) => n + " " + word + (n === 1 ? "" : "s");
 const unique = (list) => [...new Set(list)];
 
+/** A run's setting, stored as JSON, as name=value; anything else as it is. */
+function settingText(setting) {
+  if (!setting || !setting.startsWith("{")) return setting || "";
+  try {
+    return Object.entries(JSON.parse(setting)).map(([k, v]) => k + "=" + (typeof v === "string" ? v : JSON.stringify(v))).join(" ");
+  } catch {
+    return setting;
+  }
+}
+
 function option(value, label, selected) {
   const node = el("option", { value }, label);
   node.selected = Boolean(selected);
