@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import random
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 import torch
 
 from harness.errors import UsageError
 from harness.likelihood import draws, estimate, loglikelihood
-from methods.backbones import create
+from methods.backbones import create, save
+from tests.backbones.test_special import tokenizer_folder
 from tests.backbones.tiny import DREAM, LLADA, LLAMA, QWEN2
 
 PAIRS = [([3, 4, 5], [6, 7, 8]), ([9], [10, 11]), ([1, 2], [3]), ([5, 6, 7, 8], [9, 10, 11, 12])]
@@ -96,3 +99,36 @@ def test_a_long_context_loses_its_left_end(capsys: pytest.CaptureFixture[str]) -
 def test_bad_requests(pairs: list, options: dict, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         loglikelihood(create(LLADA, 1), pairs, **options)
+
+
+def test_multiple_choice_of_lm_eval_through_the_adapter(tmp_path: Path) -> None:
+    from lm_eval import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
+    from harness.adapter import DllmLM
+
+    folder = tokenizer_folder(save(create({**LLADA, "embedding_size": 80}, 1), tmp_path / "model"))
+    data = tmp_path / "docs.jsonl"
+    data.write_text("\n".join(json.dumps({"question": f"${n}$", "label": n % 2}) for n in range(3)))
+    task = {
+        "task": "two_choices",
+        "dataset_path": "json",
+        "dataset_kwargs": {"data_files": {"test": str(data)}},
+        "test_split": "test",
+        "output_type": "multiple_choice",
+        "doc_to_text": "{{question}}",
+        "doc_to_choice": ["!!", "##!"],
+        "doc_to_target": "{{label}}",
+        "metric_list": [{"metric": "acc"}],
+    }
+    model = DllmLM("vanilla", suite="llada", checkpoint=str(folder), device="cpu", mc_num=4)
+    found = simple_evaluate(
+        model=model, tasks=[task], task_manager=TaskManager(include_defaults=False), bootstrap_iters=2, log_samples=True
+    )
+    encode = model.tok_encode
+    for sample in found["samples"]["two_choices"]:
+        pairs = [(encode(sample["doc"]["question"]), encode(choice)) for choice in ("!!", "##!")]
+        want = [value for value, _ in loglikelihood(model.backbone, pairs, mc_num=4)]
+        got = [float(response[0][0]) for response in sample["resps"]]
+        assert got == pytest.approx(want)
+        assert sample["acc"] == float(want.index(max(want)) == sample["doc"]["label"])
