@@ -30,7 +30,7 @@ def weight(accuracy: float, y_max: float, alpha: float = ALPHA) -> float:
     >>> weight(80.0, 80.0), round(weight(72.0, 80.0), 4)
     (1.0, 0.7408)
     """
-    return min(math.exp(-alpha * (1.0 - accuracy / y_max)), 1.0)
+    return math.exp(min(-alpha * (1.0 - accuracy / y_max), 0.0))
 
 
 def check(points: Iterable[Sequence[float]], y_max: float, alpha: float = ALPHA, drop: float = DROP) -> list[Pair]:

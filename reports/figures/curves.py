@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from reports.aup import kept
 from reports.cohort import Member, curve, members_points
 from reports.figures.base import Labels, canvas, halo
+from reports.formats import number
 from reports.model import Cohort, Point
 from reports.style import DASHES, Theme, color, look, title
 
@@ -36,7 +37,8 @@ def task_curves(cohort: Cohort, points: Sequence[Point], task: str, heading: str
     for number, (member, own) in enumerate(above.items()):
         _off_scale(axes, f"{_name(member, lines)}: {own[0].accuracy:g}", number, color(member[0], theme))
     for member, own in sorted(inside.items(), key=lambda item: -item[1][-1].tpf):
-        labels.put(*own[-1].pair, _name(member, lines), color(member[0], theme))
+        end = kept([point.pair for point in own], drop)[-1]
+        labels.put(*end, _name(member, lines), color(member[0], theme))
     return figure
 
 
@@ -72,7 +74,7 @@ def _subtitle(cohort: Cohort, task: str, lines: Mapping[Member, Sequence[Point]]
     sizes = sorted({point.n_samples for own in lines.values() for point in own if point.n_samples})
     n = f"n = {sizes[0]}" if len(sizes) == 1 else f"n = {sizes[0]} to {sizes[-1]}" if sizes else "n not stated"
     hollow = "   ○ TPF typed in as 1" if any(point.nominal for own in lines.values() for point in own) else ""
-    return f"{cohort.suite}   cohort {cohort.name}   y_max {cohort.y_max[task]:g}   {n}   bars: 95 % intervals{hollow}"
+    return f"{cohort.suite}   cohort {cohort.name}   y_max {number(cohort.y_max[task])}   {n}   bars: 95 % intervals{hollow}"
 
 
 def _limits(axes: Axes, lines: Mapping[Member, Sequence[Point]], y_max: float, drop: float) -> None:
@@ -116,7 +118,7 @@ def _draw(axes: Axes, member: Member, own: Sequence[Point], theme: Theme, drop: 
     used = [point for point in own if point.pair in good]
     dropped = [point for point in own if point.pair not in good]
     axes.plot(*_xy(used), color=shade, linewidth=1.9, linestyle=DASHES[style.dash], zorder=3, solid_capstyle="round")
-    axes.add_collection(LineCollection(_bars(own), colors=shade, linewidths=1.1, alpha=0.32, zorder=2))
+    axes.add_collection(LineCollection(_bars(used), colors=shade, linewidths=1.1, alpha=0.32, zorder=2))
     size = 11 if style.marker == "*" else 7
     for nominal in (True, False):
         look_: dict[str, Any] = {
@@ -129,7 +131,7 @@ def _draw(axes: Axes, member: Member, own: Sequence[Point], theme: Theme, drop: 
             if marked:
                 axes.plot(*_xy(marked), style.marker, markersize=size, alpha=alpha, zorder=4, **look_)
     if dropped:
-        axes.plot(*_xy(dropped), "x", markersize=9, color=theme.text, markeredgewidth=1.1, zorder=5)
+        axes.plot(*_xy(dropped), "x", markersize=8, color=theme.faint, markeredgewidth=1.0, zorder=5)
     return [(a.pair, b.pair) for a, b in pairwise(used)]
 
 

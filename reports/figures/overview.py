@@ -62,6 +62,7 @@ def aup_bars(
             weight = "bold" if value == high and not part else "normal"
             axes.text(end, y, note, va="center", fontsize=7.8, fontweight=weight)
         axes.set_title(titles.get(task, task), fontsize=9.2, loc="left", pad=4)
+        axes.set_ylim(-0.6, len(members) - 0.4)
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(index == 0)
         axes.tick_params(axis="x", labelsize=7.5)

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reports.audit
@@ -48,6 +48,7 @@ def test_examples_in_the_docs(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
 
 
+@settings(deadline=None)
 @given(curves, tops, st.floats(0.01, 20))
 def test_a_faster_equally_accurate_point_never_hurts(
     points: list[tuple[float, float]], y_max: float, step: float
@@ -57,11 +58,13 @@ def test_a_faster_equally_accurate_point_never_hurts(
     assert aup([*points, (fastest + step, last[1])], y_max) >= aup(points, y_max) - 1e-9
 
 
+@settings(deadline=None)
 @given(accuracies, tops)
 def test_one_point_at_one_token_per_forward_is_its_accuracy(accuracy: float, y_max: float) -> None:
     assert aup([(1.0, accuracy)], y_max) == pytest.approx(accuracy)
 
 
+@settings(deadline=None)
 @given(curves.flatmap(lambda points: st.tuples(st.just(points), st.permutations(points))), tops)
 def test_order_of_points_does_not_matter(
     both: tuple[list[tuple[float, float]], list[tuple[float, float]]], y_max: float
@@ -69,6 +72,7 @@ def test_order_of_points_does_not_matter(
     assert aup(both[0], y_max) == aup(both[1], y_max)
 
 
+@settings(deadline=None)
 @given(curves, tops)
 def test_equals_the_vectorised_form_of_the_bootstrap(points: list[tuple[float, float]], y_max: float) -> None:
     tpf, accuracy = np.array(points).T
@@ -76,11 +80,13 @@ def test_equals_the_vectorised_form_of_the_bootstrap(points: list[tuple[float, f
     assert drawn[0] == pytest.approx(aup(points, y_max))
 
 
+@settings(deadline=None)
 @given(curves, tops, tops)
 def test_a_better_cohort_never_raises_it(points: list[tuple[float, float]], a: float, b: float) -> None:
     assert aup(points, max(a, b)) <= aup(points, min(a, b)) + 1e-9
 
 
+@settings(deadline=None)
 @given(accuracies, tops, st.floats(0, 20))
 def test_weight_is_a_share(accuracy: float, y_max: float, alpha: float) -> None:
     assert 0 < weight(accuracy, y_max, alpha) <= 1 or alpha * (1 - accuracy / y_max) > 700
