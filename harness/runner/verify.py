@@ -151,9 +151,6 @@ def margin(job: Job, prompt_ids: Sequence[int], sample: Mapping[str, Any], place
     positions = torch.arange(ids.shape[1], device=backbone.device)[None]
     with torch.inference_mode():
         hidden = backbone.hidden(ids, positions)[:, len(prompt_ids) + place - backbone.shift]
-        logits = backbone.head(hidden)[0].double()
-    if special.mask is not None:
-        logits[special.mask] = -torch.inf
-    own = logits[sample["output_ids"][place]].item()
-    logits[sample["output_ids"][place]] = -torch.inf
-    return own - logits.max().item()
+        logits = backbone.head(hidden)[0].double().tolist()
+    token = sample["output_ids"][place]
+    return logits[token] - max(value for other, value in enumerate(logits) if other not in (token, special.mask))

@@ -138,6 +138,7 @@ def test_the_adapter_has_likelihoods(suite: str) -> None:
     assert all(value < 0 and greedy is False for value, greedy in found)
 
 
+@pytest.mark.slow  # lm-eval reads its index of 14 000 tasks, twice
 def test_lm_evals_own_command_line_knows_the_model(suite: str, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     from harness.lm_eval import main
 
