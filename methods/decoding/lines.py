@@ -55,6 +55,8 @@ def read_lines(
 
 
 def _line(row: Mapping[str, Any], root: Path, decoder: str | None, settings: Mapping[str, Any]) -> Line:
+    if not isinstance(row, Mapping):
+        raise MethodsUsageError('a line is a JSON object like {"id": 1, "prompt_ids": [5, 6]}.')
     name = row.get("decoder", decoder)
     if name is None:
         raise MethodsUsageError("it names no decoder; give --decoder or a `decoder` in the line.")

@@ -55,7 +55,11 @@ def test_nan_logits_name_request_and_forward(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"threshold": -1.0}, "threshold=-1.0"), ({"block_add_threshold": 2}, "from 0 to 1"), ({"treshold": 1}, "threshold")],
+    [
+        ({"threshold": -1.0}, "threshold=-1.0"),
+        ({"block_add_threshold": 2}, "from 0 to 1"),
+        ({"treshold": 1}, "threshold"),
+    ],
 )
 def test_settings_out_of_range(settings: dict[str, float], words: str) -> None:
     with pytest.raises(MethodsUsageError, match=words):
