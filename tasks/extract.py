@@ -83,7 +83,8 @@ def _names(node: ast.AST) -> tuple[set[str], set[str]]:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         used = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
         return {node.name}, used
-    bound, used = set(), set()
+    bound: set[str] = set()
+    used: set[str] = set()
     for inner in ast.walk(node):
         if isinstance(inner, ast.Name):
             (bound if isinstance(inner.ctx, ast.Store | ast.Del) else used).add(inner.id)

@@ -133,7 +133,7 @@ def _bubblewrap(root: bool) -> list[str]:
 
 def _unshare(root: bool) -> list[str]:
     spaces = ["--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child=KILL"]
-    return ["setsid", "unshare", *spaces] if root else ["setsid", "unshare", "--user", "--map-root-user", *spaces]
+    return ["unshare", *spaces] if root else ["unshare", "--user", "--map-root-user", *spaces]
 
 
 def _under(path: str, folder: str) -> bool:
@@ -160,7 +160,7 @@ def _enclosure() -> str:
 
 
 def _works(confinement: Confinement) -> bool:
-    needs = {"bubblewrap": ["bwrap", "setpriv"], "namespaces": ["unshare", "setpriv", "setsid", "pivot_root"]}
+    needs = {"bubblewrap": ["bwrap", "setpriv"], "namespaces": ["unshare", "setpriv", "pivot_root"]}
     if sys.platform != "linux" or any(shutil.which(tool) is None for tool in needs.get(confinement.name, [])):
         return False
     try:

@@ -25,7 +25,7 @@ from tasks.errors import TasksError
 from tasks.sandbox import confine
 from tasks.sandbox.verdict import Verdict, of_error, of_exit
 
-STARTUP = 60.0  # seconds for the two interpreters to start on a busy machine; not the tested code's time
+STARTUP = 120.0  # seconds for the two interpreters to start on a busy machine; not the tested code's time
 PROCESSES = 32
 MARK = f"sandbox-of-{os.getpid()}"  # so that a process list says whose they are
 

@@ -18,7 +18,7 @@ from tasks.sandbox import confine, verdict
 from tasks.sandbox.pool import Job
 
 sys.path.insert(0, str(confine.INSIDE))
-import wire  # noqa: E402  (the file that both confined processes read)
+import wire
 
 GOOD = [
     ("def sum(a, b):\n    return a + b", "assert sum(1, 2) == 3", None),
@@ -40,7 +40,8 @@ GOOD = [
      "try:\n    f()\nexcept Bad as e:\n    assert str(e) == 'no'\nelse:\n    assert False", None),
     ("def f(x):\n    return {x: 1}[2]", "try:\n    f(1)\nexcept KeyError:\n    pass\nelse:\n    assert False", None),
     ("from collections import Counter, OrderedDict, defaultdict, deque, namedtuple\nP = namedtuple('P', 'x y')\n"
-     "def f(s):\n    d = defaultdict(int)\n    d[s] += 1\n    return Counter(s), d, deque(s), P(1, 2), OrderedDict(a=1)",
+     "def f(s):\n    d = defaultdict(int)\n    d[s] += 1\n"
+     "    return Counter(s), d, deque(s), P(1, 2), OrderedDict(a=1)",
      "assert f('a') == ({'a': 1}, {'a': 1}, deque('a'), (1, 2), OrderedDict(a=1))", None),
     ("from decimal import Decimal\nfrom fractions import Fraction\nimport datetime\n"
      "def f():\n    return Decimal('1.10'), Fraction(1, 3), datetime.date(2020, 1, 2), datetime.timedelta(1), range(3)",
@@ -49,7 +50,8 @@ GOOD = [
     ("def f():\n    return float('nan'), float('inf'), 2 ** 5000, 1j, b'x', None, True, ...",
      "a = f()\nassert a[0] != a[0] and a[1:] == (float('inf'), 2 ** 5000, 1j, b'x', None, True, ...)\n"
      "assert a[6] is True and a[5] is None", None),
-    ("import re\ndef f(s):\n    return re.match('a', s)", "assert f('abc') and f('abc').group() == 'a' and not f('b')", None),
+    ("import re\ndef f(s):\n    return re.match('a', s)",
+     "assert f('abc') and f('abc').group() == 'a' and not f('b')", None),
     ("def f(x):\n    return x", "import unittest\nclass T(unittest.TestCase):\n    def test_f(self):\n"
      "        self.assertEqual(f(2), 2)\n        with self.assertRaises(TypeError):\n            f()\n"
      "if __name__ == '__main__':\n    unittest.main()", None),

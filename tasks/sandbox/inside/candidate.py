@@ -13,6 +13,7 @@ import resource
 import socket
 import sys
 import types
+from collections.abc import Callable
 from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -37,6 +38,22 @@ def limit(memory_mb: int, cpu_seconds: int, processes: int) -> None:
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(what, (value, value))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))  # SIGXCPU first, then SIGKILL
+
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "getattr": getattr,
+    "setattr": setattr,
+    "iter": iter,
+    "next": next,
+    "len": len,
+    "bool": bool,
+    "str": str,
+    "repr": repr,
+    "eq": lambda a, b: bool(a == b),
+    "in": lambda a, b: b in a,
+    "getitem": lambda a, key: a[key],
+    "setitem": lambda a, key, value: a.__setitem__(key, value),
+}
 
 
 class Callback:
@@ -132,12 +149,7 @@ class Server:
         if do == "call":
             return self._call(target, message)
         args = self.decode(message["args"])
-        operation = {"getattr": getattr, "setattr": setattr, "iter": iter, "len": len, "bool": bool, "str": str}.get(do)
-        if operation is None:
-            operation = {"next": next, "repr": repr, "eq": lambda a, b: bool(a == b), "in": lambda a, b: b in a}.get(do)
-        if operation is None:
-            operation = {"getitem": lambda a, b: a[b], "setitem": lambda a, b, c: a.__setitem__(b, c)}[do]
-        return {"value": self.encode(operation(target, *args))}
+        return {"value": self.encode(OPERATIONS[do](target, *args))}
 
     def _call(self, target: Any, message: dict[str, Any]) -> dict[str, Any]:
         args, named = self.decode(message["args"]), self.decode(message["named"])

@@ -123,7 +123,8 @@ class Link:
 
     def name(self, form: Any) -> Any:
         """The value of a global name of the tested code."""
-        kind, content = (form.get("t"), form.get("v")) if isinstance(form, dict) else (None, None)
+        kind: Any = form.get("t") if isinstance(form, dict) else None
+        content: Any = form.get("v") if isinstance(form, dict) else None
         if kind == "module" and content in wire.PURE:
             return importlib.import_module(content)
         if kind == "shared" and content[0] in wire.PURE and not str(content[1]).startswith("_"):

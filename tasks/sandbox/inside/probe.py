@@ -1,4 +1,4 @@
-"""Run once per confinement: says `confined` if the walls stand, else `unconfined`. This file runs inside the sandbox, by path."""
+"""Run once per confinement, inside, by path: says `confined` if the walls stand, else `unconfined`."""
 
 from __future__ import annotations
 

@@ -16,12 +16,26 @@ from collections.abc import Callable
 from typing import Any
 
 LONGEST = 256 * 1024 * 1024  # bytes of one message
-# modules whose functions and classes a test may share with the tested code
-PURE = frozenset(
-    "bisect cmath collections copy datetime decimal fractions functools heapq itertools json math numpy operator "
-    "random re statistics string typing".split()  # noqa: SIM905
+NAMES = """
+bisect cmath collections copy datetime decimal fractions functools heapq itertools json math numpy operator random re
+statistics string typing
+"""
+PURE = frozenset(NAMES.split())  # modules whose functions and classes a test may share with the tested code
+BUILTIN_TYPES: tuple[Any, ...] = (
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    bool,
+    list,
+    tuple,
+    dict,
+    set,
+    frozenset,
+    object,
+    type(None),
 )
-BUILTIN_TYPES = (int, float, complex, str, bytes, bool, list, tuple, dict, set, frozenset, object, type(None))
 TYPES = {kind.__name__: kind for kind in BUILTIN_TYPES}
 # (module, class) -> how an instance becomes text, and its text an instance; imported when one is met
 BY_TEXT: dict[tuple[str, str], tuple[str, str]] = {
@@ -92,9 +106,9 @@ def encode(value: Any, other: Callable[[Any], Any], _open: tuple[int, ...] = ())
     if isinstance(value, dict):
         kind = "odict" if isinstance(value, collections.OrderedDict) else "dict"
         return {"t": kind, "v": [each(pair) for pair in dict.items(value)]}
-    for kind in (tuple, set, frozenset):
-        if isinstance(value, kind):
-            return {"t": kind.__name__, "v": each(kind.__iter__(value))}
+    for name in ("tuple", "set", "frozenset"):
+        if isinstance(value, TYPES[name]):
+            return {"t": name, "v": each(TYPES[name].__iter__(value))}
     if isinstance(value, collections.deque):
         return {"t": "deque", "v": each(value)}
     return _scalar(value) or other(value)
@@ -137,7 +151,8 @@ def decode(form: Any, other: Callable[[str, Any], Any]) -> Any:
         return [decode(item, other) for item in form]
     if not isinstance(form, dict):
         return form
-    kind, content = form.get("t"), form.get("v")
+    kind: Any = form.get("t")
+    content: Any = form.get("v")
     if kind in ("dict", "odict"):
         pairs = [(decode(key, other), decode(item, other)) for key, item in content]
         return dict(pairs) if kind == "dict" else collections.OrderedDict(pairs)
