@@ -71,6 +71,8 @@ def sweep(
         out=out,
         unconfined=allow_unconfined_code,
     )
+    _known("executor", executor, ("local", "ray"))
+    _known("Ray store", ray_store, ("driver", "shared"))
     part = parse_shard(shard)
     grid = Grid(base, _names(methods), _names(tasks), parse_points(points), _seeds(seeds), _settings(set_))
     specs = make_plan(grid, part, by_curve=refine is not None)
@@ -131,17 +133,18 @@ def _show_plan(specs: list[RunSpec], documents: int, as_json: bool) -> list[dict
     return rows
 
 
-def _executor(name: str, address: str | None, gpus: float | None, cpus: float, store: str) -> Executor:
+def _known(kind: str, name: str, names: tuple[str, ...]) -> None:
     from harness.errors import unknown
 
+    if name not in names:
+        raise unknown(kind, name, names)
+
+
+def _executor(name: str, address: str | None, gpus: float | None, cpus: float, store: str) -> Executor:
     if name == "local":
         from harness.sweep.local import Local
 
         return Local()
-    if name != "ray":
-        raise unknown("executor", name, ["local", "ray"])
-    if store not in ("driver", "shared"):
-        raise unknown("Ray store", store, ["driver", "shared"])
     from harness.sweep.cluster import Cluster
 
     return Cluster(address=address, gpus=gpus, cpus=cpus, shared=store == "shared")
