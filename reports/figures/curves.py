@@ -34,8 +34,8 @@ def task_curves(cohort: Cohort, points: Sequence[Point], task: str, heading: str
     axes.set_xlabel("tokens per forward (TPF)")
     axes.set_ylabel("accuracy, %")
     labels = Labels(axes, [point.pair for own in inside.values() for point in own], segments)
-    for number, (member, own) in enumerate(above.items()):
-        _off_scale(axes, f"{_name(member, lines)}: {own[0].accuracy:g}", number, color(member[0], theme))
+    for index, (member, own) in enumerate(above.items()):
+        _off_scale(axes, f"{_name(member, lines)}: {own[0].accuracy:g}", index, color(member[0], theme))
     for member, own in sorted(inside.items(), key=lambda item: -item[1][-1].tpf):
         end = kept([point.pair for point in own], drop)[-1]
         labels.put(*end, _name(member, lines), color(member[0], theme))
@@ -74,7 +74,8 @@ def _subtitle(cohort: Cohort, task: str, lines: Mapping[Member, Sequence[Point]]
     sizes = sorted({point.n_samples for own in lines.values() for point in own if point.n_samples})
     n = f"n = {sizes[0]}" if len(sizes) == 1 else f"n = {sizes[0]} to {sizes[-1]}" if sizes else "n not stated"
     hollow = "   ○ TPF typed in as 1" if any(point.nominal for own in lines.values() for point in own) else ""
-    return f"{cohort.suite}   cohort {cohort.name}   y_max {number(cohort.y_max[task])}   {n}   bars: 95 % intervals{hollow}"
+    parts = (cohort.suite, f"cohort {cohort.name}", f"y_max {number(cohort.y_max[task])}", n, "bars: 95 % intervals")
+    return "   ".join(parts) + hollow
 
 
 def _limits(axes: Axes, lines: Mapping[Member, Sequence[Point]], y_max: float, drop: float) -> None:
