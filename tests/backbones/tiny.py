@@ -60,6 +60,7 @@ def line(length: int, rows: int = 1, seed: int = 0) -> tuple[Tensor, Tensor]:
 
 def worst(got: Tensor, want: Tensor) -> float:
     """Largest difference relative to the largest wanted value."""
+    got, want = got.detach(), want.detach()
     return float((got.double() - want.double()).abs().max() / want.double().abs().max())
 
 
