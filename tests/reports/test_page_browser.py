@@ -234,7 +234,7 @@ def test_themes_and_phone_width(page: Page) -> None:
     try:
         for suite in ("mini", "llada"):
             page.choose("suite", suite)
-            assert page.js("return document.documentElement.scrollWidth") <= 390
+            page.wait("return document.documentElement.scrollWidth <= 390", 20)
     finally:
         page.chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
