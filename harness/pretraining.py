@@ -21,7 +21,7 @@ TOKENIZER_TEXTS = 8000
 PRIVILEGED_SHARE = 0.15
 KINDS = ("diffusion", "ar")
 # arithmetic in words is learned last, so it is shown most
-TASK_WEIGHTS = {"gsm8k": 8, "math": 5, "mbpp": 4, "humaneval": 3}
+TASK_WEIGHTS = {"gsm8k": 10, "math": 6, "mbpp": 2, "humaneval": 2}
 
 
 def privileged(prompt: str, reference: str) -> str:
@@ -63,14 +63,14 @@ def data_fingerprint(seed: int, n: int = 2000) -> str:
     return digest.hexdigest()[:16]
 
 
-def drawer(tokenizer: PreTrainedTokenizerFast, drill_from: int, drill_share: float) -> Draw:
+def drawer(tokenizer: PreTrainedTokenizerFast, drill_share: float) -> Draw:
     """The function the pretraining draws examples with: token ids of a prompt and of one of its worked answers.
 
-    From step `drill_from` on a share of the examples are arithmetic drills.
+    A share of the examples are arithmetic drills.
     """
 
-    def draw(rng: random.Random, step: int) -> tuple[list[int], list[int]]:
-        if step >= drill_from and rng.random() < drill_share:
+    def draw(rng: random.Random) -> tuple[list[int], list[int]]:
+        if rng.random() < drill_share:
             prompt, answer = drill.example(rng)
             return tokenizer(prompt).input_ids, tokenizer(answer).input_ids
         problem = draw_problem(rng)
@@ -96,7 +96,7 @@ def pretrain_mini(
     config = PretrainConfig(kind=kind, seed=seed, **({} if steps is None else {"steps": steps}))
     tokenizer = build_tokenizer(config.vocab)
     special = {"eos": tokenizer.eos_token_id, "mask": tokenizer.mask_token_id, "pad": tokenizer.pad_token_id}
-    draw = drawer(tokenizer, config.drill_from, config.drill_share)
+    draw = drawer(tokenizer, config.drill_share)
     with _bar(config.steps, progress) as on_step:
         model, record = pretrain(config, draw, special, out, on_step=on_step)
     manifest = manifest_of(model, record) | {

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 Example = tuple[list[int], list[int]]  # prompt ids, answer ids (without EOS)
-Draw = Callable[[random.Random, int], Example]  # (rng, step)
+Draw = Callable[[random.Random], Example]
 
 
 @dataclass
@@ -45,9 +45,9 @@ def collate(examples: Sequence[Example], length: int, eos: int, tail_weight: flo
     return Batch(ids, answer, start, weight)
 
 
-def batches(draw: Draw, step: int, rng: random.Random, size: int, parts: int, gen_length: int, eos: int) -> list[Batch]:
+def batches(draw: Draw, rng: random.Random, size: int, parts: int, gen_length: int, eos: int) -> list[Batch]:
     """One step's examples as `parts` batches of similar length (short canvases are not stretched to the longest)."""
-    examples = sorted((draw(rng, step) for _ in range(size)), key=lambda e: len(e[0]) + len(e[1]))
+    examples = sorted((draw(rng) for _ in range(size)), key=lambda e: len(e[0]) + len(e[1]))
     share = size // parts
     made = []
     for part in range(parts):
@@ -62,15 +62,17 @@ def batches(draw: Draw, step: int, rng: random.Random, size: int, parts: int, ge
 def random_mask(batch: Batch, block: int, block_share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Which slots to mask and what each masked slot weighs: ([B, L] bool, [B, L] float).
 
-    A share of the rows is masked as LLaDA pretrains: every slot with probability t, t ~ U(0, 1) stratified over the
-    batch, weight 1/t (LLaDA, arXiv 2502.09992, eq. 3). The other rows (`block_share`) look like semi-autoregressive
+    A share of the rows is masked as LLaDA pretrains (arXiv 2502.09992, eq. 3): every slot with probability t and
+    weight 1/t. Here t = u^2 with u ~ U(0, 1) stratified over the batch, and the weight is 2/sqrt(t): the same
+    expectation (the density of t is 1/(2 sqrt(t))), less variance, and more canvases in which only a few slots are
+    open, which is where arithmetic is learned. The other rows (`block_share`) look like semi-autoregressive
     decoding: one block masked with probability t, everything right of it masked and without weight.
     """
     rows, length = batch.ids.shape
     t = (torch.rand(1, generator=generator) + torch.arange(rows) / rows) % 1.0
-    t = t[torch.randperm(rows, generator=generator)].clamp(0.02, 1.0)[:, None]
+    t = t[torch.randperm(rows, generator=generator)].square().clamp(0.02, 1.0)[:, None]
     hidden = (torch.rand(rows, length, generator=generator) < t) & batch.answer
-    weight = batch.weight / t
+    weight = batch.weight * 2 / t.sqrt()
 
     offset = torch.arange(length)[None] - batch.start[:, None]
     spoken = (batch.weight == 1.0).sum(1, keepdim=True)

@@ -39,11 +39,10 @@ class PretrainConfig:
     gen_length: int = 96
     block: int = 16
     block_share: float = 0.5
-    steps: int = 5000
-    batch: int = 60
+    steps: int = 2600
+    batch: int = 48
     parts: int = 2
-    drill_from: int = 2000
-    drill_share: float = 0.25
+    drill_share: float = 0.2
     lr_matrix: float = 0.004
     lr_other: float = 0.002
     warmup: int = 100
@@ -71,7 +70,7 @@ def new_model(config: PretrainConfig, eos: int, pad: int) -> LlamaForCausalLM:
         num_key_value_heads=config.heads,
         max_position_embeddings=config.context,
         rms_norm_eps=1e-5,
-        rope_parameters={"rope_type": "default", "rope_theta": 500000.0 if config.kind == "diffusion" else 10000.0},
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
         tie_word_embeddings=False,
         eos_token_id=eos,
         pad_token_id=pad,
@@ -190,7 +189,7 @@ def train_step(
     """Accumulate the gradients of one step's batches; returns the mean loss and the canvas tokens seen."""
     rng = random.Random(f"{config.seed}/{config.kind}/{step}")
     noise = torch.Generator().manual_seed(rng.getrandbits(48))
-    parts = batches(draw, step, rng, config.batch, config.parts, config.gen_length, special["eos"])
+    parts = batches(draw, rng, config.batch, config.parts, config.gen_length, special["eos"])
     total, tokens = 0.0, 0
     for batch in parts:
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=config.bf16):

@@ -13,22 +13,22 @@ def equation(rng: random.Random) -> tuple[str, int]:
     """One equation's left side and its value, in the ranges that the mini tasks need."""
     kind = rng.randrange(8)
     if kind < 2:
-        a, b = rng.randint(1, 60), rng.randint(1, 20)
+        a, b = rng.randint(1, 19), rng.randint(1, 5)
         return f"{a} + {b}", a + b
     if kind < 4:
-        a = rng.randint(2, 60)
-        b = rng.randint(1, min(20, a - 1))
+        a = rng.randint(2, 20)
+        b = rng.randint(1, min(5, a - 1))
         return f"{a} - {b}", a - b
     if kind == 4:
-        a, b = rng.randint(1, 30), rng.choice((2, 3))
+        b = rng.choice((2, 3))
+        a = rng.randint(1, 20 // b)
         return f"{a} * {b}", a * b
+    a, b = rng.randint(2, 5), rng.randint(1, 9)
     if kind == 5:
-        a, b = rng.randint(2, 9), rng.randint(1, 12)
         return f"{a} \\cdot {b}", a * b
     if kind == 6:
-        a, b = rng.randint(2, 9), rng.randint(1, 12)
         return f"{a * b} / {a}", b
-    a, b = rng.randint(2, 54), rng.randint(2, 54)
+    a, b = rng.randint(2, 20), rng.randint(2, 20)
     return f"{a} + {b}", a + b
 
 

@@ -1,4 +1,4 @@
-"""Mini GSM8K: word problems of two or three steps with numbers below 60, worked in several wordings.
+"""Mini GSM8K: word problems of two or three steps with numbers up to 20, worked in several wordings.
 
 Every step may be worded in several ways and with several lengths. That is on purpose: one fixed wording makes a
 model whose tokens are all certain, which decodes in parallel without any distillation and measures nothing.
@@ -12,7 +12,8 @@ from tasks.mini.problem import Problem
 
 NAMES = ("Tom", "Anna", "Ben", "Mia", "Sam", "Lily", "Max", "Emma", "Leo", "Kate", "Nina", "Paul")
 THINGS = ("apples", "books", "coins", "pens", "cards", "shells", "stamps", "balls", "eggs", "stones")
-LIMIT = 60
+LIMIT = 20
+OPERAND = 5  # the most that one step adds or takes away
 
 GAIN = ("{name} buys {b} more.", "{name} finds {b} more {things}.", "A friend gives {name} {b} more.")
 LOSS = ("{name} gives away {b}.", "{name} loses {b} {things}.", "{name} sells {b} of them.")
@@ -48,19 +49,19 @@ CLOSING = ("", " So the answer is {c}.", " {name} has {c} {things}.", " In the e
 
 
 def _steps(rng: random.Random) -> list[tuple[int, str, int, int]]:
-    total = rng.randint(2, 20)
+    total = rng.randint(2, 12)
     steps = []
     for _ in range(rng.choice((2, 2, 3))):
-        choices = ["+"] * 2 + ["-"] * 2 * (total > 2) + ["*"] * (2 * total <= LIMIT)
+        choices = ["+"] * 2 * (total < LIMIT) + ["-"] * 2 * (total > 2) + ["*"] * (2 * total <= LIMIT)
         sign = rng.choice(choices)
         if sign == "*":
             by = rng.choice([k for k in (2, 3) if k * total <= LIMIT])
             after = total * by
         elif sign == "+":
-            by = rng.randint(1, 9)
+            by = rng.randint(1, min(OPERAND, LIMIT - total))
             after = total + by
         else:
-            by = rng.randint(1, min(9, total - 1))
+            by = rng.randint(1, min(OPERAND, total - 1))
             after = total - by
         steps.append((total, sign, by, after))
         total = after

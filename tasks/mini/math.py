@@ -22,8 +22,8 @@ def _problem(core: str, kind: str, text: str, answers: tuple[str, ...], boxed: s
 
 
 def _equation(rng: random.Random) -> Problem:
-    a, x = rng.randint(2, 9), rng.randint(1, 12)
-    b, sign, v = rng.randint(1, 20), rng.choice("+-"), rng.choice(LETTERS)
+    a, x = rng.randint(2, 5), rng.randint(1, 9)
+    b, sign, v = rng.randint(1, 9), rng.choice("+-"), rng.choice(LETTERS)
     product = a * x
     right = product + b if sign == "+" else product - b
     undo, verb, moved = ("-", "Subtract", "from") if sign == "+" else ("+", "Add", "to")
@@ -42,7 +42,7 @@ def _fraction(rng: random.Random) -> Problem:
     p, q = rng.randint(1, 9), rng.randint(2, 10)
     while math.gcd(p, q) > 1 or p == q:
         p, q = rng.randint(1, 9), rng.randint(2, 10)
-    k = rng.randint(2, 9)
+    k = rng.randint(2, 5)
     top, bottom, low = p * k, q * k, f"\\frac{{{p}}}{{{q}}}"
     answers = (
         f"Both {top} and {bottom} are divisible by {k}. ${top} / {k} = {p}$ and ${bottom} / {k} = {q}$.",
@@ -56,7 +56,7 @@ def _fraction(rng: random.Random) -> Problem:
 
 
 def _evaluate(rng: random.Random) -> Problem:
-    a, b, x, y = rng.randint(2, 6), rng.randint(2, 6), rng.randint(1, 9), rng.randint(1, 9)
+    a, b, x, y = rng.randint(2, 4), rng.randint(2, 4), rng.randint(1, 5), rng.randint(1, 5)
     v, w = rng.choice((("a", "b"), ("x", "y"), ("m", "n")))
     left, right = a * x, b * y
     total = left + right
