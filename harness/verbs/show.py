@@ -71,15 +71,15 @@ def _print_run(folder: Any) -> None:
 
 
 def _print_sample(line: dict[str, Any], trace: bool) -> None:
-    from harness.replay import print_replay
+    from harness.replay import plain, print_replay
     from harness.show import print_table
 
     forwards = ", ".join(f"{kind} {count}" for kind, count in line["forwards"].items() if count)
-    print(f"--- prompt ({line['prompt_tokens']} tokens) ---\n{line['prompt']}\n--- output ---")
+    print(f"--- prompt ({line['prompt_tokens']} tokens) ---\n{plain(line['prompt'])}\n--- output ---")
     if trace:
         print_replay(line)
     else:
-        print(line["text"])
+        print(plain(line["text"]))
     print("---")
     names = ("outcome", "extracted", "tokens", "positions", "stop_reason", "detail")
     rows = [{"": name, " ": line.get(name)} for name in names if line.get(name) not in (None, "")]

@@ -177,7 +177,18 @@ def test_wrong_usage_is_one_sentence(arguments: list[str], code: int, said: str,
 
 
 def test_a_read_only_store_is_one_sentence(suite: str, capsys: Any) -> None:
-    arguments = ["--method", "test_entropy", "--task", "gsm8k", "--suite", suite, "--limit", "2", "--out", "/sys/kernel/x"]
+    arguments = [
+        "--method",
+        "test_entropy",
+        "--task",
+        "gsm8k",
+        "--suite",
+        suite,
+        "--limit",
+        "2",
+        "--out",
+        "/sys/kernel/x",
+    ]
     code, _, error = in_process(capsys, "run", *arguments)
     assert (code, "cannot be written" in error, "Traceback" in error) == (1, True, False)
 
@@ -196,7 +207,18 @@ def test_a_scorer_error_is_exit_code_one(
         return original(*arguments)
 
     monkeypatch.setattr(scoring, "score", breaks)
-    arguments = ["--method", "test_entropy", "--task", "gsm8k", "--suite", suite, "--limit", "2", "--out", str(tmp_path)]
+    arguments = [
+        "--method",
+        "test_entropy",
+        "--task",
+        "gsm8k",
+        "--suite",
+        suite,
+        "--limit",
+        "2",
+        "--out",
+        str(tmp_path),
+    ]
     code, out, error = in_process(capsys, "run", *arguments)
     assert code == 1
     assert "the scorer raised on 1 samples" in error
