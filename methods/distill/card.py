@@ -114,7 +114,7 @@ def model_card(manifest: dict[str, Any]) -> str:
         "",
         f"- data: {m['data']['rows']} rows, fingerprint `{m['data']['fingerprint']}`, {m['data']['kind']}",
         f"- steps: {m['steps']}, batch {m['settings']['batch']}, seed {m['seed']}, final loss {m['loss']:.4f}",
-        f"- cost: {m['seconds'] / 60:.1f} minutes wall, {m['cpu_seconds'] / 60:.1f} CPU minutes on {m['hardware']['cpu']}",
+        f"- cost: {m['seconds'] / 60:.1f} minutes, {m['cpu_seconds'] / 60:.1f} CPU minutes on {m['hardware']['cpu']}",
         f"- code: commit {m.get('commit') or 'unknown'}; " + ", ".join(f"{k} {v}" for k, v in m["versions"].items()),
         f"- command: `{m['command']}`",
         "",

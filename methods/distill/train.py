@@ -18,9 +18,10 @@ from methods.distill.nets import Distiller
 from methods.distill.objectives import OBJECTIVES
 from methods.distill.recipe import Recipe
 from methods.distill.rows import Row
+from methods.distill.shards import atomically
 from methods.distill.stream import Stream
 from methods.distill.student import checkpointing, tokenizer_hash, tokens_of, trainable
-from methods.distill.trainer import COMPLETE, DistillTrainer, accumulation, arguments, drop_torn, last_good, world
+from methods.distill.trainer import COMPLETE, DistillTrainer, accumulation, arguments, drop_torn, last_good, rank, world
 from methods.errors import MethodsError
 
 
@@ -123,7 +124,8 @@ def train(job: Job, backbone: Backbone, rows: Sequence[Row]) -> dict[str, Any]:
     work = job.out / "training"
     claim(work, key, job.fresh)
     student, teacher = trainable(backbone, job.recipe)
-    print(sentence(estimate(job, student, teacher, stream), teacher is not None), file=sys.stderr)
+    if rank() == 0:
+        print(sentence(estimate(job, student, teacher, stream), teacher is not None), file=sys.stderr)
     trainer, seconds = _run(job, backbone, stream, student, teacher, work)
     manifest = _manifest(job, backbone, stream, key, trainer, seconds)
     if trainer.is_world_process_zero():
@@ -187,7 +189,7 @@ def claim(work: Path, key: dict[str, Any], fresh: bool) -> None:
             )
         return
     work.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(key, indent=2), encoding="utf-8")
+    atomically(file, json.dumps(key, indent=2).encode())
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

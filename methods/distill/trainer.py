@@ -42,6 +42,11 @@ def world() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def rank() -> int:
+    """This process's number, as the launcher says."""
+    return int(os.environ.get("RANK", "0"))
+
+
 def accumulation(common: Common, processes: int) -> tuple[int, int]:
     """(examples per forward and device, forwards per step). Raises MethodsUsageError if the batch does not divide."""
     micro = min(common.micro_batch, max(1, common.batch // processes))
@@ -156,7 +161,7 @@ class DistillTrainer(Trainer):
         outputs = model(**inputs)
         loss = outputs["loss"]
         if not bool(torch.isfinite(loss)):
-            self._stop("loss", float(loss))
+            self._stop("loss", float(loss.detach()))
         self.seen += int(inputs["length"].sum())
         for name, value in outputs["parts"].items():
             self.parts.setdefault(name, []).append(value)

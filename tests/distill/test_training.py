@@ -248,7 +248,8 @@ def test_a_killed_run_ends_with_the_same_weights(tmp_path: Path, name: str, chan
 def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     changes = {"lr": 1e-2}
     train.train(process.job(tmp_path / "one", "tad_speed", changes), tiny.backbone(), tiny.rows())
-    launcher = (sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(CONFIGS / "cpu_ddp.yaml"))
+    launcher = (sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(CONFIGS / "ddp.yaml"))
+    launcher += ("--num_processes", "2")
     launch(str(tmp_path / "two"), "tad_speed", json.dumps(changes | {"micro_batch": 2}), launcher=launcher)
     one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
     assert len(one) == 6

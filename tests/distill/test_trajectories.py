@@ -13,8 +13,8 @@ import pytest
 from methods.backbones import Backbone
 from methods.decoding.request import Decoder, Request, Result
 from methods.distill.prompts import with_reference
-from methods.distill.tokenizer import train_tokenizer
 from methods.distill.shards import HEADER, load_rows, shard_file
+from methods.distill.tokenizer import train_tokenizer
 from methods.distill.trajectories import Plan, Problem, generate, gold_rows
 from methods.errors import MethodsError
 from tests.distill import tiny
