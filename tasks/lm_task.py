@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ class Function:
 
     def load(self) -> Callable[..., Any]:
         """Import the module and return the function."""
-        with _without_code_eval():
+        with _without_code_eval() if self.module.startswith("lm_eval.tasks.") else nullcontext():
             return getattr(importlib.import_module(self.module), self.name)
 
 
@@ -108,7 +108,10 @@ def _resolve(value: Any) -> Any:
 
 def config_of(protocol: Protocol) -> dict[str, Any]:
     """lm-eval's task configuration for a protocol: upstream's YAML, our definition, the protocol's choices."""
-    config = _resolve(_read(DEFINITIONS / f"{protocol.lm_eval_task}.yaml"))
+    raw = _read(DEFINITIONS / f"{protocol.lm_eval_task}.yaml")
+    if not protocol.num_fewshot:
+        raw.pop("fewshot_config", None)  # its function lives in a module that imports torch by way of `evaluate`
+    config = _resolve(raw)
     for name in ("dataset_path", "dataset_name", "dataset_kwargs", "tag", "unsafe_code", "fewshot_split"):
         config.pop(name, None)  # our rows, our sandbox
     shots = dict(config.get("fewshot_config") or {})

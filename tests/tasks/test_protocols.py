@@ -28,8 +28,7 @@ def chat(messages: list[dict[str, str]], add_generation_prompt: bool = True) -> 
 
 def first_prompt(name: str) -> dict[str, Any]:
     protocol = protocols.get(name)
-    source = Source("mini") if protocol.set == "mini" else Source("folder", DATA / "rows")
-    request = tasks.load(protocol, source).requests(limit=1, chat_template=chat)[0]
+    request = tasks.load(protocol, Source("folder", DATA / "rows")).requests(limit=1, chat_template=chat)[0]
     return {"digest": protocol.digest, "arguments": request.args[1], "prompt": request.args[0]}
 
 
