@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from harness.runner.execute import Outcome
     from harness.sweep.progress import Board
 
-LOST = 3  # workers that a group may lose before it counts as failed
+LOST = 5  # workers a group may lose before it counts as failed; a dying node can take two in a row
 
 
 @dataclass
