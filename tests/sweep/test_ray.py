@@ -40,12 +40,9 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("RAY_health_check_period_ms", "1000")
-    monkeypatch.setenv("RAY_raylet_start_wait_time_s", "300")
     quiet = {"object_store_memory": MEMORY, "include_dashboard": False}
     found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **quiet})
-    found.first = found.add_node(num_cpus=1, object_store_memory=MEMORY)
-    found.second = found.add_node(num_cpus=1, object_store_memory=MEMORY)
+    found.first, found.second = (found.add_node(num_cpus=1, object_store_memory=MEMORY) for _ in range(2))
     ray.init(address=found.address, runtime_env={"worker_process_setup_hook": register}, log_to_driver=False)
     yield found
     ray.shutdown()
