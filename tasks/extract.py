@@ -81,8 +81,7 @@ def longest_program(source: str) -> str:
 def _names(node: ast.AST) -> tuple[set[str], set[str]]:
     """(names a top-level statement binds or changes, names it mentions)."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        used = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
-        return {node.name}, used
+        return {node.name}, {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
     bound: set[str] = set()
     used: set[str] = set()
     for inner in ast.walk(node):
