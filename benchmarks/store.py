@@ -27,7 +27,8 @@ runs, points, samples = harness.load_runs(sys.argv[1])
 seconds = time.perf_counter() - start
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 frame = samples.memory_usage(deep=True).sum() / 2**20
-print(f"{len(runs)} runs, {len(samples)} samples: {seconds:.1f} s, peak {peak:.2f} GB, frame {frame:.0f} MB, "
+cpu = time.process_time()
+print(f"{len(runs)} runs, {len(samples)} samples: {seconds:.1f} s ({cpu:.1f} s of processor), peak {peak:.2f} GB, frame {frame:.0f} MB, "
       f"accuracy {100 * samples.correct.mean():.1f} %, TPF {samples.tokens.sum() / samples.forwards.sum():.3f}")
 """
 
