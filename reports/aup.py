@@ -9,6 +9,8 @@ rho_1 <= rho_2 <= ..., and without the points below y_1 - drop,
 so AUP is in percent * tokens per forward. It is a property of a method *inside a cohort and a sweep*: y_max is the
 best accuracy of the compared methods, and more points on a curve mean more area. Print both beside every AUP.
 
+A cohort in which every point scores 0 % has y_max 0: its AUP is defined as 0, the area under a curve at 0.
+
 Source: d3LLM (arXiv 2601.07568); hao-ai-lab/d3LLM e5bfcac, AUP_leaderboard/aup_utils.py, which `strict` follows.
 """
 
@@ -27,17 +29,19 @@ DROP = 5.0
 def weight(accuracy: float, y_max: float, alpha: float = ALPHA) -> float:
     """W(y): 1 at the cohort's best accuracy (in percent) and exponentially less below it; no unit.
 
+    With y_max 0 every accuracy is the best one, so W is 1 (of an accuracy of 0: it adds nothing to AUP).
+
     >>> weight(80.0, 80.0), round(weight(72.0, 80.0), 4)
     (1.0, 0.7408)
     """
-    return math.exp(min(-alpha * (1.0 - accuracy / y_max), 0.0))
+    return math.exp(min(-alpha * (1.0 - accuracy / y_max), 0.0)) if y_max > 0 else 1.0
 
 
 def check(points: Iterable[Sequence[float]], y_max: float, alpha: float = ALPHA, drop: float = DROP) -> list[Pair]:
     """`points` as sorted pairs (equal TPF: by accuracy, so the order given does not matter).
 
     Raises ValueError for no points, a TPF that is not a positive number, an accuracy that is not 0 to 100,
-    a y_max that is not positive, a negative alpha or drop.
+    a y_max that is negative or no number, a y_max of 0 where a point is above 0, a negative alpha or drop.
     """
     pairs = [(float(tpf), float(accuracy)) for tpf, accuracy in points]
     if not pairs:
@@ -47,8 +51,10 @@ def check(points: Iterable[Sequence[float]], y_max: float, alpha: float = ALPHA,
             raise ValueError(f"TPF {tpf} is not a positive number of tokens per forward.")
         if not 0 <= accuracy <= 100:
             raise ValueError(f"Accuracy {accuracy} is not a percentage from 0 to 100.")
-    if not (math.isfinite(y_max) and y_max > 0):
-        raise ValueError(f"y_max {y_max} is not a positive accuracy in percent.")
+    if not (math.isfinite(y_max) and y_max >= 0):
+        raise ValueError(f"y_max {y_max} is not an accuracy in percent.")
+    if y_max == 0 and any(accuracy > 0 for _, accuracy in pairs):
+        raise ValueError("y_max 0 says that no method solved anything, but a point is above 0.")
     if not (alpha >= 0 and drop >= 0):
         raise ValueError(f"alpha ({alpha}) and drop ({drop}) must not be negative.")
     return sorted(pairs)
@@ -71,7 +77,8 @@ def aup(
     """Accuracy under parallelism of one curve, in percent * tokens per forward.
 
     points: pairs (TPF in tokens per forward, accuracy in percent), any order, at least one.
-    y_max: the best accuracy of the cohort on this task, in percent. alpha: how hard lost accuracy is punished.
+    y_max: the best accuracy of the cohort on this task, in percent (0: all points are at 0, and so is AUP).
+    alpha: how hard lost accuracy is punished.
     drop: points this many percentage points below the slowest one are left out.
     strict: raise where the reference raises (the fastest point is below the floor) instead of leaving it out.
 
@@ -86,6 +93,8 @@ def aup(
     637.65
     >>> round(aup([(1.0, 74.02), (9.11, 73.09)], y_max=80.21), 2)  # the same points in TAD's cohort
     539.23
+    >>> aup([(1.0, 0.0), (4.0, 0.0)], y_max=0.0)  # nobody solved anything
+    0.0
 
     Raises ValueError for points or options that mean nothing (see `check`), and when strict for a fastest point below
     the floor.

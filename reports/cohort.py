@@ -2,7 +2,8 @@
 
 y_max policies: "cohort" (the best counted point of the table itself), "published:d3llm" or "published:tad" (that
 paper's table of the same suite), "file:PATH" (YAML, suite -> task -> percent), "method:NAME" (the best point of one
-method of the table). A cohort is named beside every AUP because AUP changes with it.
+method of the table). A cohort is named beside every AUP because AUP changes with it. Where every point of a task is
+at 0 %, y_max is 0 and so is every AUP (see `reports.aup`).
 """
 
 from __future__ import annotations
@@ -80,29 +81,33 @@ def _cohort(name: str, points: list[Point], policy: str) -> Cohort:
 
 
 def y_max(policy: str, suite: str, task: str, points: Iterable[Point]) -> float:
-    """The best accuracy, in percent, that `policy` gives for a task; `points` are the cohort's counted points."""
+    """The best accuracy, in percent, that `policy` gives for a task; `points` are the cohort's counted points.
+
+    0 when all of them are at 0. Raises ReportUsageError when the policy has no value for the task, or says 0 where a
+    point is above 0.
+    """
+    here = [point for point in points if point.task == task]
     kind, _, name = policy.partition(":")
     if policy == "cohort":
-        pool = [point.accuracy for point in points if point.task == task]
+        pool = [point.accuracy for point in here]
     elif kind == "published" and name:
         pool = [point.accuracy for point in published.points(name, suite) if point.task == task]
         if name not in published.PAPERS:
             raise unknown("paper", name, published.PAPERS)
     elif kind == "method" and name:
-        pool = [point.accuracy for point in points if (point.task, point.method) == (task, name)]
+        pool = [point.accuracy for point in here if point.method == name]
     elif kind == "file" and name:
         pool = [value] if (value := _from_file(Path(name)).get(suite, {}).get(task)) else []
     else:
         raise ReportUsageError(
             f"Unknown y_max policy {policy!r}. Known: cohort, published:d3llm, published:tad, method:NAME, file:PATH."
         )
-    best = max(pool, default=0.0)
-    if best <= 0:
+    if not pool or (max(pool) == 0 and any(point.accuracy > 0 for point in here)):
         raise ReportUsageError(
             f"y_max {policy!r} gives nothing above 0 for {suite}/{task}: choose another --y-max, or narrow the report "
             "with --suite."
         )
-    return best
+    return max(pool)
 
 
 def _from_file(path: Path) -> Mapping[str, Mapping[str, float]]:

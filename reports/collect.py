@@ -20,7 +20,7 @@ from reports.points import check_protocols, make_points
 from reports.rank import aup_rows, leader_rows, shown
 from reports.replay import replay_samples
 from reports.runs import RunData, read_runs
-from reports.style import describe
+from reports.style import describe, looks
 
 
 def collect(
@@ -64,7 +64,7 @@ def collect(
     return Report(
         title="Accuracy under parallel decoding" + (f": {suite}" if suite else ""),
         header=_header(points, mixed, cohorts, findings, options),
-        methods={name: describe(name) for name in dict.fromkeys(point.method for point in points)},
+        methods=_methods(points),
         tasks=_tasks(points),
         points=tuple(points),
         cohorts=cohorts,
@@ -145,6 +145,12 @@ def _header(
         f"{options['y_max']}. It holds inside the cohort it is named with only."
     )
     return tuple(lines)
+
+
+def _methods(points: Sequence[Point]) -> dict[str, Mapping[str, Any]]:
+    names = list(dict.fromkeys(point.method for point in points))
+    own = looks(names)
+    return {name: describe(name, own[name]) for name in names}
 
 
 def _tasks(points: Iterable[Point]) -> dict[str, dict[str, Any]]:

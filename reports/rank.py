@@ -11,6 +11,7 @@ from reports.cohort import Member, curve, members_points
 from reports.model import AupRow, Cohort, LeaderRow, Point
 
 Interval = tuple[float | None, float | None]
+TIE = 1e-9  # average AUPs this close are equal: sums of the same numbers in another order
 
 
 def shown(points: Sequence[Point], drop: float = DROP) -> Point:
@@ -65,7 +66,9 @@ def aup_rows(
 
 
 def leader_rows(cohort: Cohort, points: Sequence[Point], rows: Sequence[AupRow], drop: float = DROP) -> list[LeaderRow]:
-    """One row per member, by average AUP; an incomplete row comes last, has no rank and names what it lacks.
+    """One row per member, by average AUP; equal averages share a rank, as in sports: 1, 1, 3.
+
+    An incomplete row comes last, has no rank and names what it lacks.
 
     Averages are over the tasks the row really has: compare them between rows of the same `n_tasks` only.
     """
@@ -78,8 +81,12 @@ def leader_rows(cohort: Cohort, points: Sequence[Point], rows: Sequence[AupRow],
                 point = shown(curve(here, cohort.suite, row.task, (method, source)), drop)
                 cells[row.task] = {"tpf": point.tpf, "accuracy": point.accuracy, "aup": row.aup}
         found.append(_leader(cohort, method, source, cells, next(p.label for p in here if p.method == method)))
-    found.sort(key=lambda row: (bool(row.missing), -row.avg_aup, row.method))
-    return [row if row.missing else replace(row, rank=index) for index, row in enumerate(found, start=1)]
+    found.sort(key=lambda row: (bool(row.missing), -round(row.avg_aup, 9), row.method, row.source))
+    ranked = [row for row in found if not row.missing]
+    return [
+        row if row.missing else replace(row, rank=1 + sum(other.avg_aup > row.avg_aup + TIE for other in ranked))
+        for row in found
+    ]
 
 
 def _leader(cohort: Cohort, method: str, source: str, cells: dict[str, dict[str, float]], label: str) -> LeaderRow:

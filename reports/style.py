@@ -2,13 +2,14 @@
 
 Colours keep apart under the common colour-blindnesses (Okabe-Ito and Tol hues) and differ in lightness, so that they
 stay apart in grey; marker and direct label say the rest. Members of a family share a hue and differ in marker.
+Methods this file does not know get looks by their names, no two of one report the same (`looks`).
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reports import published
@@ -45,18 +46,25 @@ LOOKS: dict[str, Look] = {
     "tad_quality": Look("#0A4F9E", "#6AA5F2", "d"),
     "tad_speed": Look("#C8401A", "#FF8A5C", "*"),
 }
-_OTHERS = (
-    Look("#00777A", "#45C4C7", "8", "dash"),
-    Look("#8A2D3B", "#E58896", "X", "dash"),
-    Look("#5D6B1E", "#B5C46A", "H", "dash"),
-    Look("#6A3FA0", "#BC9AE6", "<", "dash"),
-    Look("#9A4A00", "#EBA05F", ">", "dash"),
+# hues, markers and dashes of methods that are not above; each list is walked at its own pace, so pairs repeat late
+_HUES = (
+    ("#00777A", "#45C4C7"),
+    ("#8A2D3B", "#E58896"),
+    ("#5D6B1E", "#B5C46A"),
+    ("#6A3FA0", "#BC9AE6"),
+    ("#9A4A00", "#EBA05F"),
+    ("#2F5D9B", "#8FB4E8"),
+    ("#A8327E", "#F09ACF"),
+    ("#3E6B3A", "#93C98D"),
 )
+_MARKERS = ("8", "X", "H", "<", ">", "P", "v", "D")
+_DASHES = ("dash", "dot", "solid")
+_SLOTS = len(_HUES) * len(_MARKERS) * len(_DASHES)
 
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a figure's ground, text and grid. `name`: "light" or "dark"."""
+    """Colours of a figure's ground, text and grid. `name`: "light" or "dark". looks: those of a report's methods."""
 
     name: str
     ground: str
@@ -64,6 +72,15 @@ class Theme:
     faint: str
     grid: str
     shade: str
+    looks: Mapping[str, Look] = field(default_factory=dict, compare=False)
+
+    def of(self, methods: Iterable[str]) -> Theme:
+        """This theme for a report of `methods`."""
+        return replace(self, looks=looks(methods))
+
+    def look(self, method: str) -> Look:
+        """A method's look, the same as in the report's page."""
+        return self.looks.get(method) or look(method)
 
 
 LIGHT = Theme("light", "#FFFFFF", "#1F2328", "#6B7280", "#E5E7EB", "#EEF0F3")
@@ -74,13 +91,38 @@ DASHES: dict[str, Any] = {"solid": "-", "dash": (0, (5, 2)), "dot": (0, (1.2, 2)
 
 
 def look(method: str) -> Look:
-    """A method's look; a method this file does not know gets one by its name, the same in every report."""
-    return LOOKS.get(method) or _OTHERS[zlib.crc32(method.encode()) % len(_OTHERS)]
+    """A method's look when nothing else is on the figure: a method this file does not know gets one by its name."""
+    return LOOKS.get(method) or _slot(zlib.crc32(method.encode()) % len(_HUES))
+
+
+def looks(methods: Iterable[str]) -> dict[str, Look]:
+    """The look of every method of one report, whatever the order of `methods`.
+
+    Unknown names are asked in alphabetical order for the slot of their name; one that is taken moves on to the next
+    free one. Up to 8 unknown methods differ in colour and in marker, up to 192 in colour, marker or dash.
+    """
+    names = set(methods)
+    found = {name: LOOKS[name] for name in names if name in LOOKS}
+    unknown = sorted(names - set(found))
+    rounds = max(1, -(-len(unknown) // len(_HUES)))
+    free = list(range(rounds * len(_HUES)))
+    for name in unknown:
+        wanted = zlib.crc32(name.encode()) % len(_HUES)
+        slot = min(free, key=lambda slot: (slot // len(_HUES), (slot - wanted) % len(_HUES)))
+        free.remove(slot)
+        found[name] = _slot(slot % _SLOTS)
+    return found
+
+
+def _slot(index: int) -> Look:
+    turn, hue = divmod(index, len(_HUES))
+    marker = _MARKERS[(hue + turn) % len(_MARKERS)]
+    return Look(*_HUES[hue], marker, _DASHES[turn // len(_MARKERS) % len(_DASHES)])
 
 
 def color(method: str, theme: Theme) -> str:
     """A method's colour on a theme's ground, as #RRGGBB."""
-    own = look(method)
+    own = theme.look(method)
     return own.light if theme.name == "light" else own.dark
 
 
@@ -100,9 +142,9 @@ TITLES = {
 }
 
 
-def describe(method: str) -> Mapping[str, Any]:
-    """What the page needs of a method: title, kind, colours, marker and dash."""
-    own = look(method)
+def describe(method: str, own: Look | None = None) -> Mapping[str, Any]:
+    """What the page needs of a method: title, kind, colours, marker and dash. own: its look in the report."""
+    own = own or look(method)
     kind = published.methods().get(method, {}).get("kind") or ("ar" if method.startswith("ar") else "dllm")
     colors = {"light": own.light, "dark": own.dark}
     return {"title": title(method), "kind": kind, "color": colors, "marker": own.marker, "dash": own.dash}

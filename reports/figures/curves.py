@@ -15,7 +15,7 @@ from reports.cohort import Member, curve, members_points
 from reports.figures.base import Labels, canvas, halo
 from reports.formats import number
 from reports.model import Cohort, Point
-from reports.style import DASHES, Theme, color, look, title
+from reports.style import DASHES, Theme, color, title
 
 
 def task_curves(cohort: Cohort, points: Sequence[Point], task: str, heading: str, theme: Theme, drop: float) -> Figure:
@@ -26,7 +26,7 @@ def task_curves(cohort: Cohort, points: Sequence[Point], task: str, heading: str
     above = far_above(lines, drop)
     inside = {member: own for member, own in lines.items() if member not in above}
     figure, axes = canvas(theme, heading, _subtitle(cohort, task, lines))
-    _limits(axes, inside, cohort.y_max[task] if not above else 0.0, drop)
+    _limits(axes, inside, None if above else cohort.y_max[task], drop)
     _ground(axes, inside, cohort.y_max[task], drop, theme)
     segments: list[Any] = []
     for member, own in inside.items():
@@ -78,24 +78,27 @@ def _subtitle(cohort: Cohort, task: str, lines: Mapping[Member, Sequence[Point]]
     return "   ".join(parts) + hollow
 
 
-def _limits(axes: Axes, lines: Mapping[Member, Sequence[Point]], y_max: float, drop: float) -> None:
+def _limits(axes: Axes, lines: Mapping[Member, Sequence[Point]], y_max: float | None, drop: float) -> None:
     every = [point for own in lines.values() for point in own]
     floor = min(own[0].accuracy for own in lines.values()) - drop
     low = min([floor, *(point.accuracy for point in every)])
-    high = max([y_max, *(point.accuracy for point in every)])
+    high = max([y_max or 0.0, *(point.accuracy for point in every)])
     margin = max(1.2, 0.07 * (high - low))
     right = max(point.tpf for point in every)
     left = min(1.0, *(point.tpf for point in every)) if len(every) > 1 else min(1.0, every[0].tpf)
     span = max(right - left, 0.5)
     axes.set_xlim(left - 0.05 * span, right + 0.16 * span)
-    # y_max 0: rows above the axis are named at its top and need a line of room each
-    room = margin if y_max else margin + 0.07 * (high - low + 2 * margin)
+    # y_max None: rows above the axis are named at its top and need a line of room each
+    room = margin if y_max is not None else margin + 0.07 * (high - low + 2 * margin)
     axes.set_ylim(max(low - margin, -2), min(high + room, 104))
 
 
 def _ground(axes: Axes, lines: Mapping[Member, Sequence[Point]], y_max: float, drop: float, theme: Theme) -> None:
     floor = min(own[0].accuracy for own in lines.values()) - drop
     bottom = axes.get_ylim()[0]
+    _best(axes, y_max, theme)
+    if floor <= max(bottom, 0.0):
+        return  # nothing can fall below a floor at or under 0 %
     axes.axhspan(bottom, floor, facecolor=theme.shade, edgecolor=theme.grid, hatch="////", linewidth=0, zorder=0)
     axes.text(
         0.992,
@@ -107,6 +110,9 @@ def _ground(axes: Axes, lines: Mapping[Member, Sequence[Point]], y_max: float, d
         fontsize=7.6,
         color=theme.faint,
     )
+
+
+def _best(axes: Axes, y_max: float, theme: Theme) -> None:
     if axes.get_ylim()[0] < y_max < axes.get_ylim()[1]:
         axes.axhline(y_max, color=theme.faint, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
         note = axes.text(axes.get_xlim()[1], y_max, "y_max ", ha="right", va="bottom", fontsize=7.6, color=theme.faint)
@@ -114,7 +120,7 @@ def _ground(axes: Axes, lines: Mapping[Member, Sequence[Point]], y_max: float, d
 
 
 def _draw(axes: Axes, member: Member, own: Sequence[Point], theme: Theme, drop: float) -> list[Any]:
-    shade, style = color(member[0], theme), look(member[0])
+    shade, style = color(member[0], theme), theme.look(member[0])
     good = set(kept([point.pair for point in own], drop))
     used = [point for point in own if point.pair in good]
     dropped = [point for point in own if point.pair not in good]

@@ -30,7 +30,7 @@ def draw_all(
     Where the system can fork, figures are drawn by as many processes as there are cores (at most 8).
     """
     plan = list(_plan(report))
-    jobs = [(theme, stem, draw) for theme in themes for stem, draw in plan]
+    jobs = [(theme.of(report.methods), stem, draw) for theme in themes for stem, draw in plan]
 
     def share(jobs: Sequence[tuple[Theme, str, Draw]]) -> list[Path]:
         paths: list[Path] = []

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from reports.figures.base import canvas
 from reports.formats import number
 from reports.model import AupRow, Cohort, LeaderRow
-from reports.style import DASHES, Theme, color, look, title
+from reports.style import DASHES, Theme, color, title
 
 
 def _members(cohort: Cohort, leaders: Sequence[LeaderRow]) -> list[LeaderRow]:
@@ -43,7 +43,7 @@ def aup_bars(
             value if cell is None or cell.aup_hi is None else cell.aup_hi
             for value, cell in zip(values, cells, strict=True)
         ]
-        axes.set_xlim(0, 1.42 * max(top or 0 for top in tops))
+        axes.set_xlim(0, 1.42 * max(top or 0 for top in tops) or 1.0)  # all at 0: an empty axis, not a singular one
         for y, (row, value, cell) in enumerate(zip(members, values, cells, strict=True)):
             if value is None:
                 axes.text(0, y, " missing", va="center", fontsize=7.6, color=theme.faint, style="italic")
@@ -59,7 +59,7 @@ def aup_bars(
                 axes.plot([cell.aup_lo, cell.aup_hi], [y, y], color=theme.text, linewidth=1.1)
                 end = max(value, cell.aup_hi)
             note = f" {number(value, 1)}" + (f" ({row.n_tasks} tasks)" if part else "")
-            weight = "bold" if value == high and not part else "normal"
+            weight = "bold" if 0 < value == high and not part else "normal"
             axes.text(end, y, note, va="center", fontsize=7.8, fontweight=weight)
         axes.set_title(titles.get(task, task), fontsize=9.2, loc="left", pad=4)
         axes.set_ylim(-0.6, len(members) - 0.4)
@@ -99,7 +99,7 @@ def aup_radar(cohort: Cohort, leaders: Sequence[LeaderRow], titles: dict[str, st
     axes.tick_params(axis="x", pad=10, labelsize=9)
     for row in whole[::-1]:
         values = [row.cells[task]["aup"] / top for task, top in zip(cohort.tasks, best, strict=True)]
-        style, shade = look(row.method), color(row.method, theme)
+        style, shade = theme.look(row.method), color(row.method, theme)
         closed = [*values, values[0]]
         turns = [*angles, angles[0]]
         axes.plot(

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from reports.figures.base import Labels, canvas
 from reports.formats import number
 from reports.model import Point
-from reports.style import DASHES, Theme, color, look, title
+from reports.style import DASHES, Theme, color, title
 
 
 def tps_accuracy(rows: Sequence[Mapping[str, Any]], heading: str, subtitle: str, theme: Theme) -> Figure:
@@ -26,7 +26,7 @@ def tps_accuracy(rows: Sequence[Mapping[str, Any]], heading: str, subtitle: str,
     segments: list[Any] = []
     for method, own in curves.items():
         xy = [(row["tps"], row["accuracy"]) for row in own]
-        style, shade = look(method), color(method, theme)
+        style, shade = theme.look(method), color(method, theme)
         axes.plot(*zip(*xy, strict=True), color=shade, linestyle=DASHES[style.dash], linewidth=1.2, alpha=0.7)
         axes.plot(*zip(*xy, strict=True), style.marker, markersize=8, color=shade)
         segments += pairwise(xy)
@@ -63,7 +63,7 @@ def positions(points: Sequence[Point], heading: str, subtitle: str, theme: Theme
     for method in dict.fromkeys(point.method for point in points):
         own = sorted((point for point in points if point.method == method), key=lambda point: point.tpf)
         xy = [(point.positions_per_token or 0.0, point.tpf) for point in own]
-        style, shade = look(method), color(method, theme)
+        style, shade = theme.look(method), color(method, theme)
         axes.plot(*zip(*xy, strict=True), color=shade, linestyle=DASHES[style.dash], linewidth=1.2, alpha=0.7)
         axes.plot(*zip(*xy, strict=True), style.marker, color=shade, markersize=7)
         segments += pairwise(xy)

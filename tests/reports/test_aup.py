@@ -92,6 +92,15 @@ def test_weight_is_a_share(accuracy: float, y_max: float, alpha: float) -> None:
     assert 0 < weight(accuracy, y_max, alpha) <= 1 or alpha * (1 - accuracy / y_max) > 700
 
 
+@settings(deadline=None)
+@given(st.lists(tpfs, min_size=1, max_size=8), st.floats(0, 10))
+def test_a_cohort_at_zero_has_an_aup_of_zero(speeds: list[float], alpha: float) -> None:
+    points = [(tpf, 0.0) for tpf in speeds]
+    assert aup(points, 0.0, alpha) == 0.0
+    drawn = aup_rows(np.array([speeds]), np.zeros((1, len(speeds))), np.zeros(1), alpha)
+    assert drawn.tolist() == [0.0]
+
+
 def test_options() -> None:
     points = [(1.0, 80.0), (3.0, 76.0)]
     assert aup(points, 80, alpha=0) == pytest.approx(80 + 2 * (80 + 76) / 2)

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from reports.figures.base import slug
 from reports.figures.draw import draw_all
 from reports.formats import latex_text, markdown_text, number, rounded, to_csv
 from reports.model import AUP_COLUMNS, LEADERBOARD_COLUMNS, POINT_COLUMNS, Report
-from reports.style import DARK, LIGHT, LOOKS, color, look
+from reports.page.payload import SYMBOLS
+from reports.style import DARK, LIGHT, LOOKS, color, look, looks
 from reports.write import latex, markdown, write_tables
 from tests.reports.make_runs import make_run
 
@@ -130,6 +132,49 @@ def test_colours_are_readable_and_stable(theme: object) -> None:
         contrast = (max(own, ground) + 0.05) / (min(own, ground) + 0.05)
         assert contrast >= 3, method
     assert color("someone_elses", LIGHT) == color("someone_elses", LIGHT)
+
+
+def test_unknown_methods_have_looks_of_their_own() -> None:
+    names = [f"method_{n}" for n in range(8)]
+    found = looks([*names, "tad_speed"])
+    assert found == looks(["tad_speed", *names[::-1]])  # by name, not by place
+    assert found["tad_speed"] == LOOKS["tad_speed"]
+    own = [found[name] for name in names]
+    assert len({one.light for one in own}) == len({one.dark for one in own}) == len({one.marker for one in own}) == 8
+    assert len({(one.light, one.marker, one.dash) for one in looks(f"m{n}" for n in range(150)).values()}) == 150
+    assert {looks([name])[name] for name in names} == {look(name) for name in names}
+    assert LIGHT.of(names).look(names[3]) == DARK.of(names).look(names[3]) == found[names[3]]
+
+
+def test_unknown_methods_look_alike_in_figures_and_page(tmp_path: Path) -> None:
+    names = ["mine_a", "mine_b", "mine_c", "mine_d", "mine_e"]
+    for name in names:
+        make_run(tmp_path / "runs", name, n=10)
+    made = collect([tmp_path / "runs"], draws=0)
+    draw_all(made, tmp_path, themes=(LIGHT,), formats=("svg",))
+    svg = (tmp_path / "mini/run/gsm8k-light.svg").read_text()
+    for name in names:
+        assert made.methods[name]["color"]["light"].lower() in svg
+    assert len({made.methods[name]["color"]["light"] for name in names}) == 5
+    assert {made.methods[name]["marker"] for name in names} <= set(SYMBOLS)
+
+
+def test_a_report_at_zero_percent(tmp_path: Path) -> None:
+    for task in ("gsm8k", "math", "mbpp"):
+        make_run(tmp_path / "runs", "vanilla", task, 1.0, tpf=1.0, accuracy=0.0)
+        for threshold in (0.3, 0.6, 0.9):
+            make_run(tmp_path / "runs", "tad_speed", task, threshold, tpf=2 + 4 * threshold, accuracy=0.0)
+    made = collect([tmp_path / "runs"], draws=50)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(draw_all(made, tmp_path, themes=(LIGHT,), formats=("svg",))) == 11
+    write_tables(made, tmp_path)
+    assert {(row["aup"], row["y_max"]) for row in rows(tmp_path / "aup.csv")} == {("0.0", "0.0")}
+    assert {row["accuracy"] for row in rows(tmp_path / "points.csv")} == {"0.0"}
+    assert {row["avg_aup"] for row in rows(tmp_path / "leaderboard.csv")} == {"0.0"}
+    svg = (tmp_path / "mini/run/aup-bars-light.svg").read_text()
+    assert "0.0" in svg
+    assert "missing" not in svg
 
 
 def test_text_cannot_leave_its_cell() -> None:

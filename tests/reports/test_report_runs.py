@@ -10,7 +10,7 @@ import pytest
 
 from reports.collect import collect
 from reports.errors import ReportError, ReportUsageError
-from reports.model import Report
+from reports.model import Finding, Report
 from tests.reports.make_runs import edit_json, make_run
 
 
@@ -185,6 +185,49 @@ def test_nothing_to_report(tmp_path: Path) -> None:
         collect([tmp_path])
     with pytest.raises(ReportUsageError, match="d3llm"):
         collect(published=["d3lm"])
+
+
+def zeros(root: Path) -> None:
+    """Every run of gsm8k at 0.0 %; math has a method that solves something."""
+    for threshold in (0.3, 0.6, 0.9):
+        make_run(root, "tad_speed", "gsm8k", threshold, tpf=2 + 4 * threshold, accuracy=0.0)
+        make_run(root, "tad_speed", "math", threshold, tpf=2 + 4 * threshold, accuracy=0.5)
+    make_run(root, "vanilla", "gsm8k", 1.0, tpf=1.0, accuracy=0.0)
+    make_run(root, "vanilla", "math", 1.0, tpf=1.0, accuracy=0.0)
+
+
+@pytest.mark.parametrize("policy", ["cohort", "method:tad_speed"])
+def test_a_task_that_nobody_solves_is_reported_as_zero(tmp_path: Path, policy: str) -> None:
+    zeros(tmp_path)
+    report = collect([tmp_path], y_max=policy)
+    points = [point for point in report.points if point.task == "gsm8k"]
+    assert {(point.accuracy, point.acc_lo) for point in points} == {(0.0, 0.0)}
+    rows = [row for row in report.aup if row.task == "gsm8k"]
+    assert [(row.aup, row.y_max, row.aup_lo, row.aup_hi) for row in rows] == [(0.0, 0.0, 0.0, 0.0)] * 2
+    assert [(row.method, row.rank, row.missing) for row in report.leaderboard] == [
+        ("tad_speed", 1, ()),
+        ("vanilla", 2, ()),
+    ]
+    assert [row.avg_aup for row in report.leaderboard if row.method == "vanilla"] == [0.0]
+    (note,) = [f for f in report.findings if f.check == "points-change-aup" and f.tasks == ("gsm8k",)]
+    assert isinstance(note, Finding)
+    assert "AUP 0.00 with all 3 points" in note.text
+    json.dumps(report.as_dict(), allow_nan=False)
+
+
+def test_a_y_max_of_zero_below_a_point_is_a_mistake_of_the_policy(tmp_path: Path) -> None:
+    zeros(tmp_path)
+    with pytest.raises(ReportUsageError, match="gives nothing above 0 for mini/math"):
+        collect([tmp_path], y_max="method:vanilla")
+
+
+def test_equal_averages_share_a_rank(tmp_path: Path) -> None:
+    for method in ("vanilla", "multi_block", "d3llm"):
+        make_run(tmp_path, method, accuracy=0.0)
+    make_run(tmp_path, "tad_speed")
+    report = collect([tmp_path], draws=50)
+    ranks = [(row.method, row.rank) for row in report.leaderboard]
+    assert ranks == [("tad_speed", 1), ("d3llm", 2), ("multi_block", 2), ("vanilla", 2)]
 
 
 def test_an_incomplete_row_is_unranked(tmp_path: Path) -> None:

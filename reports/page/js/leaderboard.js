@@ -27,7 +27,7 @@ function sortRows(rows, { key, down }) {
     if (x === null || y === null) return (x === null) - (y === null);
     if (key === "avg_aup" && a.ranked !== b.ranked) return a.ranked ? -1 : 1;
     const order = typeof x === "string" ? x.localeCompare(y) : x - y;
-    return down ? -order : order;
+    return (down ? -order : order) || (a.method < b.method ? -1 : Number(a.method > b.method));
   });
 }
 
@@ -64,7 +64,7 @@ function taskCell(row, task, best) {
   const mark = findingMark(findingsOf(row, task).filter((f) => f.level !== "note"));
   const at = cell.shown ? fixed(cell.shown.accuracy, 2) + " @ " + fixed(cell.shown.tpf, 2) : "";
   const interval = cell.reported ? range(cell.reported.aup_lo, cell.reported.aup_hi, 1) : "";
-  return el("td", { class: "num" + (isNumber(best) && Math.abs(cell.aup - best) < 1e-9 ? " best" : ""), "data-aup": String(cell.aup), "data-task": task, title: interval ? "95 % interval " + interval : null },
+  return el("td", { class: "num" + (best > 0 && Math.abs(cell.aup - best) < 1e-9 ? " best" : ""), "data-aup": String(cell.aup), "data-task": task, title: interval ? "95 % interval " + interval : null },
     el("span", { class: "value" }, fixed(cell.aup, 2)), mark, el("span", { class: "under" }, at));
 }
 
