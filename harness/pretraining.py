@@ -6,6 +6,7 @@ import hashlib
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +94,8 @@ def pretrain_mini(
 
     if threads:
         torch.set_num_threads(threads)
-    config = PretrainConfig(kind=kind, seed=seed, **({} if steps is None else {"steps": steps}))
+    config = PretrainConfig(kind=kind, seed=seed)
+    config = config if steps is None else replace(config, steps=steps)
     tokenizer = build_tokenizer(config.vocab)
     special = {"eos": tokenizer.eos_token_id, "mask": tokenizer.mask_token_id, "pad": tokenizer.pad_token_id}
     draw = drawer(tokenizer, config.drill_share)

@@ -56,7 +56,7 @@ def _print_gold(result: dict[str, Any], json: bool) -> None:
         print_json(result)
     else:
         print(f"{result['task']} ({result['protocol']}): {result['correct']} of {result['n']} gold answers score.")
-        for failure in result["failures"][:10]:
+        for failure in result["failures"]:
             print(f"  document {failure['doc_id']}: {failure['outcome']} {failure.get('detail', '')}")
     if result["correct"] < result["n"]:
         raise typer.Exit(1)

@@ -55,7 +55,7 @@ def hub_config(model: LlamaForCausalLM, special: dict[str, int], kind: str) -> d
             "rms_norm_eps": c.rms_norm_eps,
             "mask_token_id": special["mask"],
         }
-    shape["rope_theta"] = c.rope_parameters["rope_theta"]
+    shape["rope_theta"] = dict(c.rope_parameters or {})["rope_theta"]
     return shape | {"eos_token_id": special["eos"], "pad_token_id": special["pad"]}
 
 

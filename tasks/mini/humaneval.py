@@ -27,7 +27,7 @@ REDUCERS: list[Step] = [
     ("return the largest", "max({}, default=0)"),
     ("return the smallest", "min({}, default=0)"),
 ]
-INPUTS = ([3, 8, -2, 5, 12], [1, 2, 3, 4, 5, 6], [-7, 0, 9, 10], [15, 20, 4, 7, 7], [])
+INPUTS: tuple[list[int], ...] = ([3, 8, -2, 5, 12], [1, 2, 3, 4, 5, 6], [-7, 0, 9, 10], [15, 20, 4, 7, 7], [])
 
 
 def _bodies(keep: str, change: str, reduce: str) -> tuple[str, ...]:
