@@ -9,6 +9,7 @@ import json
 import math
 import os
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ import pandas as pd
 from harness.metrics import KINDS
 from harness.store.find import RUNS, find_runs
 from harness.store.folder import RunFolder
-from harness.store.lines import FRAME_END, cut, read_lines
+from harness.store.lines import FRAME_END, read_lines
 from harness.store.schema import SCHEMA_VERSION
 
 CHUNK = 20_000
@@ -142,13 +143,21 @@ def _chunks(folder: RunFolder) -> Iterable[list[Row]]:
         return
     seen = 0
     with open(path, "rb") as file:
-        while lines := [cut(line, FRAME_END) for _, line in zip(range(CHUNK), file, strict=False)]:
+        while lines := list(islice(file, CHUNK)):
             try:
-                yield json.loads(b"[" + b",".join(lines) + b"]")
+                yield _light(lines)
             except ValueError:
                 yield list(read_lines(path, light=True))[seen:]
                 return
             seen += len(lines)
+
+
+def _light(lines: list[bytes]) -> list[Row]:
+    """The short keys of many lines, parsed as one array. Raises ValueError unless every line is whole."""
+    if not all(line[-2:] == b"}\n" for line in lines):
+        raise ValueError
+    rows: list[Row] = json.loads(b"[" + b"},".join([line[: line.find(FRAME_END)] for line in lines]) + b"}]")
+    return rows
 
 
 def _frame(rows: list[Row]) -> pd.DataFrame:
