@@ -17,7 +17,7 @@ import torch
 from methods import registry
 from methods.decoding import Request, decode
 
-CACHED = (
+CACHED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("fast_dllm_factor", {"cache": "none"}),
     ("fast_dllm_factor", {"cache": "dual"}),
     ("d3llm", {}),

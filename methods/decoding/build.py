@@ -209,18 +209,20 @@ def _dream_score(s: Setting) -> Score:
 
 def dream_vanilla(s: Setting) -> Decoder:
     """Dream's own sampler: the whole generation at once."""
-    return _linear(s, _dream_score(s), s.length, s["steps"] or s.length, Ignore())
+    length = s.length or 0
+    return _linear(s, _dream_score(s), length, s["steps"] or length, Ignore())
 
 
 def dream_confidence_threshold(s: Setting) -> Decoder:
     """Dream's `confidence_threshold`; repaired, a plain threshold over the whole generation."""
-    steps = s["steps"] or s.length
+    length = s.length or 0
+    steps, limit = s["steps"] or length, float(s["threshold"])
     if not s.compat:
-        rule, more = Threshold(confidence=True), {"threshold": float(s["threshold"])}
-        return _decoder(s, Sequential(), NoCache(), rule, Ignore(), SURE, block_size=s.length, **more)
-    if s.length % steps:
-        raise MethodsUsageError(f"steps={steps} does not divide the {s.length} masks, which the reference requires.")
-    more = {"threshold": float(s["threshold"]), "steps": steps, "block_size": s.length}
+        rule = Threshold(confidence=True)
+        return _decoder(s, Sequential(), NoCache(), rule, Ignore(), SURE, block_size=length, threshold=limit)
+    if length % steps:
+        raise MethodsUsageError(f"steps={steps} does not divide the {length} masks, which the reference requires.")
+    more: dict[str, Any] = {"threshold": limit, "steps": steps, "block_size": length}
     return _decoder(
         s, Sequential(), NoCache(), CarriedQuota(), Ignore(), _score(s, "probability", top_k=_top_k(s)), **more
     )

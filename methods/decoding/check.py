@@ -7,6 +7,8 @@ from typing import Any
 from methods.decoding.request import Request
 from methods.errors import MethodsUsageError
 
+KIND = {"dllm": "a masked diffusion", "block": "a block diffusion", "ar": "an autoregressive"}
+
 
 def check(backbone: Any, request: Request, index: int) -> None:
     """Raises MethodsUsageError naming the request and the way out.
@@ -28,11 +30,11 @@ def check(backbone: Any, request: Request, index: int) -> None:
             f"Request {index}: the prompt is empty, but on {backbone.arch} a token is predicted by the one before it; "
             "give at least one token (the BOS)."
         )
-    if request.decoder.causal != bool(backbone.causal):
-        wanted = "an autoregressive" if request.decoder.causal else "a masked diffusion"
+    own = "ar" if backbone.causal else "block" if backbone.arch == "block" else "dllm"
+    if request.decoder.family != own:
         raise MethodsUsageError(
-            f"Request {index}: this method needs {wanted} checkpoint, and this one is {backbone.arch}; "
-            "choose a checkpoint of the method's own family."
+            f"Request {index}: this method needs {KIND[request.decoder.family]} checkpoint, and this one is "
+            f"{KIND[own]} one ({backbone.arch}); choose a checkpoint of the method's own family."
         )
     bad = [token for token in request.prompt_ids if not 0 <= token < backbone.vocab_size]
     if bad:

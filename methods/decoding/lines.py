@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,27 +62,38 @@ def _line(row: Mapping[str, Any], root: Path, decoder: str | None, settings: Map
     if name is None:
         raise MethodsUsageError("it names no decoder; give --decoder or a `decoder` in the line.")
     values = {**settings, **row.get("settings", {})}
+    folder = root / row["checkpoint"] if row.get("checkpoint") else root
     if name in REFERENCES:
         made, length = reference(name, values)
     else:
-        made, length = _method(name, values)
+        made, length = _method(name, values, folder)
     ids = row["prompt_ids"]
     if not isinstance(ids, list) or not all(isinstance(token, int) and not isinstance(token, bool) for token in ids):
         raise MethodsUsageError("prompt_ids must be a list of integers.")
-    folder = root / row["checkpoint"] if row.get("checkpoint") else root
     nfe = name not in REFERENCES or REFERENCES[name].reports_nfe or values.get("fidelity") != "compat"
     return Line(row["id"], folder, Request(ids, length, made), nfe)
 
 
-def _method(name: str, values: Mapping[str, Any]) -> tuple[Any, int]:
+def _method(name: str, values: Mapping[str, Any], folder: Path) -> tuple[Any, int]:
+    """A method of this package, built for the architecture of the checkpoint."""
     from methods import registry
 
     if name not in registry.names():
         raise unknown("decoder", name, [*REFERENCES, *registry.names()])
     method = registry.get(name)
     own = method.settings({key: value for key, value in values.items() if key not in OWN})
-    made = method.build(own, values.get("arch", "llada"), values.get("fidelity", "fixed"))
+    arch = values.get("arch") or _arch(folder)
+    made = method.build(own, arch, values.get("fidelity", "fixed"))
     return made, int(values.get("gen_length", 128))
+
+
+@cache
+def _arch(folder: Path) -> str:
+    """The architecture of a checkpoint folder; a folder that is not there is complained about later."""
+    from methods.backbones.files import read_config
+    from methods.backbones.shape import read_shape
+
+    return read_shape(read_config(folder), str(folder / "config.json")).arch if folder.is_dir() else "llada"
 
 
 def decode_lines(

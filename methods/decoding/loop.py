@@ -66,9 +66,9 @@ class Lane:
         mask = decoder.mask if decoder.mask is not None else special.mask
         width = max(len(request.prompt_ids) + request.gen_length for _, request in lane)
         eos = torch.tensor(decoder.eos or special.eos, device=backbone.device)
-        mask = special.pad if mask is None else mask
+        fill = special.pad if mask is None else mask
         blocks = max(_blocks(request) for _, request in lane)
-        self.shape = Shape(width, mask, eos, backbone.shift, backbone.device, blocks)
+        self.shape = Shape(width, fill, eos, backbone.shift, backbone.device, blocks, backbone.vocab_size, mask)
         self.backbone, self.decoder = backbone, decoder
         self.waiting = deque(sorted(lane, key=lambda item: len(item[1].prompt_ids) + item[1].gen_length, reverse=True))
         self.batch_size = min(batch_size, len(lane))
@@ -82,7 +82,7 @@ class Lane:
         """Start the next `count` waiting requests and plan their first forward."""
         taken = [self.waiting.popleft() for _ in range(min(count, len(self.waiting)))]
         rows = Rows.start(self.shape, [request for _, request in taken])
-        for policy in (self.decoder.blocks, self.decoder.cache, self.decoder.commit):
+        for policy in (self.decoder.blocks, self.decoder.cache, self.decoder.commit, self.decoder.score):
             assert policy is not None
             policy.start(rows)
         plan, host = self._plan(rows)

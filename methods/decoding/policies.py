@@ -1,4 +1,4 @@
-"""The four policies of a decoder, as the loop sees them.
+"""The four policies of a decoder and its scorer, as the loop sees them.
 
 A policy is a small frozen dataclass whose fields are the same for all rows of a batch; what differs from row to row
 is in `rows.values`, what it remembers in `rows.own`. All methods work on every row at once.
@@ -56,6 +56,24 @@ class CommitRule(Protocol):
 
     def select(self, rows: Rows, plan: Plan, cost: Tensor) -> Tensor:
         """Slots to commit [B, C], a subset of `plan.eligible`, by `cost` [B, C] (float64, lower is surer)."""
+
+
+class Scorer(Protocol):
+    """From logits to a token and a cost. `methods.decoding.scores.Score` is enough for most rules.
+
+    A rule that wants more of a distribution than one number (its change since the last forward, say) brings a scorer
+    of its own, which keeps that in `rows.own` for the rule to read.
+    """
+
+    def start(self, rows: Rows) -> None:
+        """Make the memory of fresh rows."""
+
+    def __call__(self, logits: Tensor, rows: Rows, row: Tensor, pos: Tensor) -> tuple[Tensor, Tensor]:
+        """(token [N], cost [N] float64) of `logits` [N, V], which belong to (`row`, `pos`) [N] of the batch.
+
+        Every scored position of a forward comes once; rows of uneven width come in two calls. Memory is written in
+        place. `rows.forwards` does not count this forward yet.
+        """
 
 
 class StopPolicy(Protocol):

@@ -117,15 +117,16 @@ def d2f(settings: Settings, arch: str, fidelity: str) -> Decoder:
 def fast_dllm_v2(settings: Settings, arch: str, fidelity: str) -> Decoder:
     """An autoregressive model turned block diffusion."""
     values = _values(settings, "threshold", "block_size", "sub_block_size")
-    return Decoder(V2Blocks(), V2Cache(aligned=True), Threshold(confidence=True), FillTail(), build.SURE, values)
+    rule = Threshold(confidence=True)
+    return Decoder(V2Blocks(), V2Cache(aligned=True), rule, FillTail(), build.SURE, values, family="block")
 
 
 def ar(settings: Settings, arch: str, fidelity: str) -> Decoder:
     """Left to right, cached."""
     values = {**_values(settings), "threshold": 1.0}
-    return Decoder(OneByOne(), Causal(), Threshold(confidence=True), EndRow(), build.SURE, values, causal=True)
+    return Decoder(OneByOne(), Causal(), Threshold(confidence=True), EndRow(), build.SURE, values, family="ar")
 
 
 def ar_speculative(settings: Settings, arch: str, fidelity: str) -> Decoder:
     """transformers' own lossless speculative decoding."""
-    return Decoder(causal=True, engine=PromptLookup(settings["draft_tokens"], settings["ngram"]))
+    return Decoder(family="ar", engine=PromptLookup(settings["draft_tokens"], settings["ngram"]))

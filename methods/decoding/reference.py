@@ -19,7 +19,7 @@ from methods.method import FIDELITIES, Param
 LENGTH = Param(int, 128, "tokens to generate", low=1)
 BLOCK = Param(int, 32, "slots of a block", low=1, none=True)
 STEPS = Param(int, None, "forwards for the whole generation (quota decoding)", low=1, none=True)
-SHARE = {"low": 0.0, "high": 1.0}
+SHARE: dict[str, Any] = {"low": 0.0, "high": 1.0}
 COMMON = {
     "temperature": Param(float, 0.0, "sampling temperature", low=0.0),
     "mask_id": Param(int, None, "the mask token, if not the checkpoint's", low=0, none=True),

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from methods.errors import MethodsUsageError
 
 if TYPE_CHECKING:
-    from methods.decoding.policies import BlockPolicy, CachePolicy, CommitRule, StopPolicy
-    from methods.decoding.scores import Score
+    from methods.decoding.policies import BlockPolicy, CachePolicy, CommitRule, Scorer, StopPolicy
 
 KINDS = ("prefill", "denoise", "refresh", "draft")
 
@@ -22,7 +21,7 @@ class Decoder:
     Decoders with equal policies share a batch whatever their `values`: those become one tensor element a row.
     mask, eos: override the backbone's special ids (bare checkpoints without a tokenizer).
     need: extra checks of a request, called before anything is decoded; they raise with a sentence.
-    causal: for autoregressive backbones only; every other decoder needs a bidirectional one with a mask token.
+    family: the checkpoints it decodes: "dllm" (bidirectional, masked), "block" (AR turned block diffusion) or "ar".
     engine: replaces the loop altogether (lossless speculative decoding is transformers' own).
     """
 
@@ -30,12 +29,12 @@ class Decoder:
     cache: CachePolicy | None = None
     commit: CommitRule | None = None
     stop: StopPolicy | None = None
-    score: Score | None = None
+    score: Scorer | None = None
     values: Mapping[str, float | int | bool] = field(default_factory=dict)
     mask: int | None = None
     eos: tuple[int, ...] | None = None
     need: tuple[Callable[[Request], None], ...] = ()
-    causal: bool = False
+    family: str = "dllm"
     engine: Callable[[Any, Sequence[tuple[int, Request]]], Iterator[Result]] | None = None
 
     @property

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +19,8 @@ NAN, STUCK = 1, 2
 class Shape:
     """What all rows of a batch share. width: positions of the longest canvas; eos: [E] ids, the first fills tails.
 
-    blocks: the most blocks any of the rows has.
+    mask: what open slots hold (padding on autoregressive backbones). never: the id that is no token, None there.
+    blocks: the most blocks any of the rows has. vocab: ids that the head scores.
     """
 
     width: int
@@ -26,8 +29,10 @@ class Shape:
     shift: int
     device: torch.device
     blocks: int = 1
+    vocab: int = 0
+    never: int | None = None
 
-    @property
+    @cached_property
     def pos(self) -> Tensor:
         """[1, width] absolute positions."""
         return torch.arange(self.width, device=self.device)[None]
@@ -99,6 +104,11 @@ class Rows:
     def __len__(self) -> int:
         return self.ids.shape[0]
 
+    @property
+    def number(self) -> Tensor:
+        """[B]: 0, 1, ..."""
+        return torch.arange(len(self), device=self.ids.device)
+
     def _tensors(self) -> list[tuple[str, str | None]]:
         plain = [(item.name, None) for item in fields(self) if item.name not in ("shape", "values", "own")]
         return [*plain, *(("values", name) for name in self.values), *(("own", name) for name in self.own)]
@@ -157,7 +167,8 @@ class Plan:
 
     def take(self, rows: Tensor) -> Plan:
         """The plan of the rows numbered `rows`."""
-        return Plan(**{name: None if value is None else value[rows] for name, value in vars(self).items()})
+        parts: dict[str, Any] = {name: None if value is None else value[rows] for name, value in vars(self).items()}
+        return Plan(**parts)
 
     def put(self, rows: Tensor, other: Plan) -> None:
         """Overwrite the plan of the rows numbered `rows`."""

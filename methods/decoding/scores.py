@@ -32,6 +32,9 @@ class Score:
     tempered: bool = False
     top_k: int | None = None
 
+    def start(self, rows: Rows) -> None:
+        """Nothing to remember."""
+
     def __call__(self, logits: Tensor, rows: Rows, row: Tensor, pos: Tensor) -> tuple[Tensor, Tensor]:
         """(token [N], cost [N] float64) of `logits` [N, V], which belong to (`row`, `pos`) [N].
 
@@ -62,11 +65,13 @@ class Score:
 
 def _argmax(logits: Tensor, rows: Rows, row: Tensor, pos: Tensor) -> Tensor:
     """The best token that is not the mask id; with a temperature, a draw by the Gumbel trick."""
-    mask = rows.shape.mask
+    mask = rows.shape.never
     if "temperature" in rows.values:
         noise = gumbel(rows.seed[row], rows.forwards[row], pos, logits.shape[-1])
         warm = (rows.values["temperature"][row] > 0)[:, None]
         logits = torch.where(warm, logits + noise, logits)
+    if mask is None:
+        return logits.argmax(-1)
     kept = logits[:, mask].clone()
     logits[:, mask] = -torch.inf
     tokens = logits.argmax(-1)

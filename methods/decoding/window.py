@@ -27,17 +27,22 @@ def run_window(
 ) -> None:
     """Write token and cost of every scored position of `group` (None: all rows) into `tokens`, `cost` [B, C]."""
     members = range(len(rows)) if group is None else group
-    place = torch.tensor(list(members), device=rows.ids.device)
+    place = rows.number if group is None else torch.tensor(group, device=rows.ids.device)
     part, aim = (rows, plan) if group is None else (rows.take(place), plan.take(place))
     starts, stops = {host.start[row] for row in members}, {host.stop[row] for row in members}
     width = max(host.stop[row] - host.start[row] for row in members)
     even = len(starts) == 1 and len(stops) == 1
     scored = sum(host.scored[row] for row in members)
 
-    positions = aim.start[:, None] + torch.arange(width, device=place.device)
-    used = positions < aim.stop[:, None]
-    positions = positions.clamp_max(rows.shape.width - 1)
-    ids = part.ids.gather(1, positions)
+    if even:  # one slice of the canvas for all rows
+        first = min(starts)
+        positions = rows.shape.pos[:, first : first + width].expand(len(members), -1)
+        used, ids = torch.ones_like(positions, dtype=torch.bool), part.ids[:, first : first + width]
+    else:
+        positions = aim.start[:, None] + rows.shape.pos[:, :width]
+        used = positions < aim.stop[:, None]
+        positions = positions.clamp_max(rows.shape.width - 1)
+        ids = part.ids.gather(1, positions)
     assert decoder.cache is not None
     slots, readable = decoder.cache.access(part, aim, positions, used)
     own = store if group is None or store is None else _borrow(backbone, store, place)
@@ -52,9 +57,10 @@ def run_window(
     local = (pos - rows.shape.shift - aim.start[at]).clamp_min(0)
     logits = backbone.head(hidden[at, local])
     assert decoder.score is not None
-    token, value = decoder.score(logits, part, at, pos)
-    tokens[place[at], pos] = token
-    cost[place[at], pos] = value
+    row = place[at]  # of the batch, not of the group: a scorer may keep memory there
+    token, value = decoder.score(logits, rows, row, pos)
+    tokens[row, pos] = token
+    cost[row, pos] = value
 
 
 def _where(mask: Tensor, count: int) -> tuple[Tensor, Tensor]:
