@@ -69,16 +69,26 @@ def drawer(tokenizer: PreTrainedTokenizerFast, drill_share: float) -> Draw:
 
     A share of the examples are arithmetic drills.
     """
+    from methods.distill.corpus import Example
 
-    def draw(rng: random.Random) -> tuple[list[int], list[int]]:
+    def draw(rng: random.Random) -> Example:
         if rng.random() < drill_share:
-            prompt, answer = drill.example(rng)
-            return tokenizer(prompt).input_ids, tokenizer(answer).input_ids
+            return drilled(*drill.example(rng))
         problem = draw_problem(rng)
         prompt = problem.prompt
         if rng.random() < PRIVILEGED_SHARE:
             prompt = privileged(prompt, problem.reference)
-        return tokenizer(prompt).input_ids, tokenizer(problem.answers(rng)).input_ids
+        return Example(tokenizer(prompt).input_ids, tokenizer(problem.answers(rng)).input_ids)
+
+    def drilled(prompt: str, equations: list[tuple[str, str]]) -> Example:
+        answer: list[int] = []
+        hidden: list[bool] = []
+        for known, said in equations:
+            for text, masked in ((known, False), (said, True)):
+                ids = tokenizer(text).input_ids
+                answer += ids
+                hidden += [masked] * len(ids)
+        return Example(tokenizer(prompt).input_ids, answer, hidden)
 
     return draw
 

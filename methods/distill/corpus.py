@@ -13,13 +13,27 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-Example = tuple[list[int], list[int]]  # prompt ids, answer ids (without EOS)
+
+@dataclass(frozen=True)
+class Example:
+    """Token ids of a prompt and of its answer (without EOS).
+
+    open: for a drill, which answer tokens may be masked (all of them are, every time); None for a worked answer.
+    """
+
+    prompt: list[int]
+    answer: list[int]
+    open: list[bool] | None = None
+
+
 Draw = Callable[[random.Random], Example]
 
 
 @dataclass
 class Batch:
-    """Canvases of one length. ids: [B, L]. answer: [B, L] bool, the generation slots. start: [B] first slot.
+    """Canvases of one length. ids: [B, L]. answer: [B, L] bool, the slots that may be masked. start: [B] first slot.
+
+    drill: [B] bool, rows whose open slots are all masked.
 
     weight: [B, L], the weight of each slot in the loss: 1 for the answer and its first EOS, less in the tail.
     """
@@ -28,6 +42,7 @@ class Batch:
     answer: Tensor
     start: Tensor
     weight: Tensor
+    drill: Tensor
 
 
 def collate(examples: Sequence[Example], length: int, eos: int, tail_weight: float) -> Batch:
@@ -35,25 +50,30 @@ def collate(examples: Sequence[Example], length: int, eos: int, tail_weight: flo
     ids = torch.full((len(examples), length), eos)
     answer = torch.zeros(len(examples), length, dtype=torch.bool)
     weight = torch.zeros(len(examples), length)
-    start = torch.tensor([len(prompt) for prompt, _ in examples])
-    for row, (prompt, reply) in enumerate(examples):
-        end = len(prompt) + len(reply)
-        ids[row, :end] = torch.tensor(prompt + reply)
-        answer[row, len(prompt) :] = True
-        weight[row, len(prompt) : end + 1] = 1.0
+    start = torch.tensor([len(example.prompt) for example in examples])
+    drill = torch.tensor([example.open is not None for example in examples])
+    for row, example in enumerate(examples):
+        begin, end = len(example.prompt), len(example.prompt) + len(example.answer)
+        ids[row, :end] = torch.tensor(example.prompt + example.answer)
+        if example.open is not None:
+            answer[row, begin:end] = torch.tensor(example.open)
+            weight[row] = answer[row].float()
+            continue
+        answer[row, begin:] = True
+        weight[row, begin : end + 1] = 1.0
         weight[row, end + 1 :] = tail_weight
-    return Batch(ids, answer, start, weight)
+    return Batch(ids, answer, start, weight, drill)
 
 
 def batches(draw: Draw, rng: random.Random, size: int, parts: int, gen_length: int, eos: int) -> list[Batch]:
     """One step's examples as `parts` batches of similar length (short canvases are not stretched to the longest)."""
-    examples = sorted((draw(rng) for _ in range(size)), key=lambda e: len(e[0]) + len(e[1]))
+    examples = sorted((draw(rng) for _ in range(size)), key=lambda e: len(e.prompt) + len(e.answer))
     share = size // parts
     made = []
     for part in range(parts):
         group = examples[part * share : (part + 1) * share]
-        longest = max(len(prompt) + len(reply) for prompt, reply in group) + 1
-        room = min(len(prompt) for prompt, _ in group) + gen_length - longest
+        longest = max(len(e.prompt) + len(e.answer) for e in group) + 1
+        room = min(len(e.prompt) for e in group) + gen_length - longest
         length = longest + int(rng.random() ** 4 * max(room, 0))
         made.append(collate(group, length, eos, tail_weight=0.1))
     return made
@@ -66,11 +86,13 @@ def random_mask(batch: Batch, block: int, block_share: float, generator: torch.G
     weight 1/t. Here t = u^2 with u ~ U(0, 1) stratified over the batch, and the weight is 2/sqrt(t): the same
     expectation (the density of t is 1/(2 sqrt(t))), less variance, and more canvases in which only a few slots are
     open, which is where arithmetic is learned. The other rows (`block_share`) look like semi-autoregressive
-    decoding: one block masked with probability t, everything right of it masked and without weight.
+    decoding: one block masked with probability t, everything right of it masked and without weight. In a drill every
+    open slot is masked.
     """
     rows, length = batch.ids.shape
     t = (torch.rand(1, generator=generator) + torch.arange(rows) / rows) % 1.0
     t = t[torch.randperm(rows, generator=generator)].square().clamp(0.02, 1.0)[:, None]
+    t = torch.where(batch.drill[:, None], 1.0, t)
     hidden = (torch.rand(rows, length, generator=generator) < t) & batch.answer
     weight = batch.weight * 2 / t.sqrt()
 
@@ -80,6 +102,6 @@ def random_mask(batch: Batch, block: int, block_share: float, generator: torch.G
     chosen = (torch.rand(rows, 1, generator=generator) * count).long()
     inside = (offset // block == chosen) & batch.answer
     right = (offset // block > chosen) & batch.answer
-    blocky = torch.rand(rows, 1, generator=generator) < block_share
+    blocky = (torch.rand(rows, 1, generator=generator) < block_share) & ~batch.drill[:, None]
     masked = torch.where(blocky, (hidden & inside) | right, hidden)
     return masked, torch.where(blocky, weight * inside, weight)

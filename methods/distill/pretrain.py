@@ -39,14 +39,14 @@ class PretrainConfig:
     gen_length: int = 96
     block: int = 16
     block_share: float = 0.5
-    steps: int = 3400
+    steps: int = 2400
     batch: int = 48
     parts: int = 2
-    drill_share: float = 0.2
+    drill_share: float = 0.4
     lr_matrix: float = 0.004
     lr_other: float = 0.002
     warmup: int = 100
-    decay: float = 0.3
+    decay: float = 0.4
     seed: int = 0
     bf16: bool = True
     compile: bool = True
