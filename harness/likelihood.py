@@ -57,6 +57,8 @@ def estimate(
     for name, value in (("mc_num", mc_num), ("batch_size", batch_size)):
         if value < 1:
             raise UsageError(f"{name}={value} is not allowed: {name} is an integer of at least 1.")
+    if backbone.arch == "block":
+        raise UsageError("A block diffusion checkpoint has no likelihood here; use tasks that generate.")
     fitted = [_fit(pair, backbone.max_positions) for pair in pairs]
     cut = sum(len(new[0]) < len(old[0]) for new, old in zip(fitted, pairs, strict=True))
     if cut:

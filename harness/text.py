@@ -61,8 +61,8 @@ class Reader:
         )
 
     def compat(self, task: str, ids: Sequence[int], until: Sequence[str]) -> dict[str, int]:
-        """The tokens under each reference rule; none for an AR model, whose published TPF is typed in."""
-        if self.arch == "ar":
+        """The tokens under each reference rule; none for an AR model or one made from it, where no rule is published."""
+        if self.arch in ("ar", "block"):
             return {}
         return {
             rule: compat_tokens(

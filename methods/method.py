@@ -72,6 +72,8 @@ class Param:
 
     def _convert(self, value: Any) -> Any:
         text = value.strip().lower() if isinstance(value, str) else None
+        if text in self.choices:
+            return text
         if value is None or text in ("none", "null"):
             if self.none:
                 return None

@@ -108,7 +108,7 @@ def prepare(choice: Choice, models: ModelCache, loaded: Loaded | None = None) ->
         _confine(spec)
     loaded = loaded or load_data(choice)
     backbone = models.get(choice.key)
-    if choice.spec.checkpoint is None and backbone.arch != suite.arch and choice.method.family != "ar":
+    if choice.spec.checkpoint is None and backbone.arch != suite.arch and choice.method.family == "dllm":
         raise UsageError(f"{choice.key.source} is a {backbone.arch} model, the suite {suite.name} is {suite.arch}.")
     decoder = choice.method.build(choice.setting, backbone.arch, spec.fidelity)
     context = min(suite.context, backbone.max_positions)

@@ -6,12 +6,14 @@ Logits are never shifted here: the caller reads row `i - shift` for token `i`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from methods.backbones.build import set_direction
 from methods.backbones.shape import Shape
 from methods.backbones.special import Special
 from methods.backbones.store import KVStore
@@ -21,7 +23,8 @@ from methods.errors import MethodsError
 class Backbone:
     """A transformer, its special ids and its tokenizer.
 
-    arch: llada | dream | a2d (bidirectional, no shift) | ar. shift: 0 when row i scores token i, else 1.
+    arch: llada | dream | a2d (bidirectional, no shift) | block (an AR model trained to fill blocks) | ar.
+    shift: 0 when row i scores token i, else 1.
     model: transformers' `...ForCausalLM`, weights frozen (`model.requires_grad_(True)` to train).
     tokenizer: None when the checkpoint holds none. fingerprint: hash of the weights' content and the config.
     """
@@ -57,6 +60,12 @@ class Backbone:
         """The compute dtype (of the final norm: quantised weights have none of their own)."""
         return self._norm.weight.dtype
 
+    def turn_block(self, mask: int) -> None:
+        """Make an autoregressive backbone a block diffusion one with this mask id; the weights stay as they are."""
+        self.shape, self.special = self.shape.as_block(), replace(self.special, mask=mask)
+        self.arch, self.shift, self.causal = self.shape.arch, self.shape.shift, self.shape.causal
+        set_direction(self.model, self.shape)
+
     def new_store(self, rows: int, slots: int) -> KVStore:
         """An empty store for `rows` sequences of `slots` slots."""
         size = (rows, self.shape.kv_heads, slots, self.shape.head_dim)
@@ -79,7 +88,9 @@ class Backbone:
         all rows; default `positions`), then the store's slots are read: `[B, S]` or `[B, W, S]`. A causal
         backbone never reads a slot behind the query's own. Every query needs something readable.
         """
-        mask = None if readable is None or bool(readable.all()) else readable
+        mask = readable
+        if mask is not None and store is None and mask.device.type == "cpu" and bool(mask.all()):
+            mask = None  # faster; not asked on a GPU, where the answer would wait for all that is queued
         if store is not None:
             store.aim(positions if slots is None else slots)
         if self.causal and (self._eager or store is not None or mask is not None):

@@ -8,7 +8,7 @@ Dream-org/Dream-v0-Instruct-7B (Qwen2's keys), dllm-hub's a2d models and transfo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from methods.errors import MethodsError
@@ -23,13 +23,17 @@ ARCHITECTURES: dict[str, tuple[str, str]] = {
     "qwen2": ("ar", "qwen2"),
     "qwen3": ("ar", "qwen3"),
     "llama": ("ar", "llama"),
+    "fast_dllm_qwen": ("block", "qwen2"),  # Efficient-Large-Model/Fast_dLLM_v2_7B
+    "fast_dllm_qwen3": ("block", "qwen3"),  # the two below are our own names for the same on other families
+    "fast_dllm_llama": ("block", "llama"),
 }
-SHIFT = {"llada": 0, "a2d": 0, "dream": 1, "ar": 1}
+SHIFT = {"llada": 0, "a2d": 0, "dream": 1, "ar": 1, "block": 1}
+BLOCK_TYPES = {"qwen2": "Fast_dLLM_Qwen", "qwen3": "Fast_dLLM_Qwen3", "llama": "Fast_dLLM_Llama"}
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of one transformer. `arch` is llada, dream, a2d or ar; `family` is llama, qwen2 or qwen3.
+    """Sizes of one transformer. `arch` is llada, dream, a2d, block or ar; `family` is llama, qwen2 or qwen3.
 
     vocab: rows of the embedding and of the head. tied: the head is the embedding.
     qkv_bias: biases on q, k, v. out_bias: a bias on the attention output too.
@@ -63,6 +67,15 @@ class Shape:
     def causal(self) -> bool:
         """True for autoregressive backbones."""
         return self.arch == "ar"
+
+    def as_block(self) -> Shape:
+        """The same transformer after its training to decode blocks by diffusion (Fast-dLLM v2).
+
+        Its attention is whatever mask the decoder gives it, its alignment stays that of the autoregressive model.
+        """
+        name = BLOCK_TYPES[self.family]
+        hub = {**self.hub, "model_type": name, "architectures": [f"{name}ForCausalLM"]}
+        return replace(self, arch="block", hub=hub)
 
 
 def read_shape(config: Mapping[str, Any], where: str = "config.json") -> Shape:

@@ -26,14 +26,16 @@ class Special:
 
 # (architecture, rows of the embedding) -> ids of the published vocabularies.
 # LLaDA: tokenizer of GSAI-ML/LLaDA-8B-Instruct. Dream: Dream-org/Dream-v0-Instruct-7B.
+# Block diffusion: Efficient-Large-Model/Fast_dLLM_v2_7B, Qwen2.5's vocabulary with a mask.
 # Qwen: the vocabularies of Qwen2.5 and Qwen3, `<|endoftext|>` and `<|im_end|>`.
 KNOWN: dict[tuple[str, int], dict[str, Any]] = {
     ("llada", 126464): {"mask": 126336, "eos": (126081, 126348), "pad": 126081},
     ("dream", 152064): {"mask": 151666, "eos": (151643, 151645), "pad": 151643},
+    ("block", 152064): {"mask": 151665, "eos": (151645, 151643), "pad": 151643},
     ("ar", 152064): {"mask": None, "eos": (151645, 151643), "pad": 151643},
     ("ar", 151936): {"mask": None, "eos": (151645, 151643), "pad": 151643},
 }
-MASK_NAMES = ("<|mdm_mask|>", "<|mask|>", "[MASK]", "<mask>")
+MASK_NAMES = ("<|mdm_mask|>", "<|mask|>", "[MASK]", "<mask>", "|<MASK>|")
 TURN_NAMES = ("<|eot_id|>", "<|im_end|>")
 
 

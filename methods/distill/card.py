@@ -11,6 +11,7 @@ from typing import Any
 from methods.backbones import Backbone, save
 from methods.backbones.names import to_hub
 from methods.distill.recipe import Recipe
+from methods.distill.student import tokens_of
 
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "datasets", "numpy")
 
@@ -56,6 +57,8 @@ def export(
     dtype: storage dtype of the weights, None for the model's own. merge=False writes the adapter alone.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if backbone.causal:  # it reads by the decoder's mask from now on, and no longer from left to right
+        backbone.turn_block(tokens_of(backbone, 0).mask)
     if recipe.common.tuning == "lora":
         save_adapter(student, backbone, folder / "adapter")
         if merge:

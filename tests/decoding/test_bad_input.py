@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -61,7 +63,7 @@ def test_nan_logits_name_request_and_forward(monkeypatch: pytest.MonkeyPatch) ->
         ({"treshold": 1}, "threshold"),
     ],
 )
-def test_settings_out_of_range(settings: dict[str, float], words: str) -> None:
+def test_settings_out_of_range(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(MethodsUsageError, match=words):
         method("d3llm", **settings)
 

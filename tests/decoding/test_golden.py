@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import defaultdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,26 @@ import pytest
 import torch
 
 from methods.decoding.lines import decode_lines, read_lines
+from methods.decoding.reference import REFERENCES
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 CHECKED = ("output_ids", "nfe", "actual_forwards", "reveal_step")
 
 
+@cache
 def cases() -> list[dict[str, Any]]:
     with gzip.open(GOLDEN / "cases.jsonl.gz", "rt", encoding="utf-8") as file:
         return [json.loads(line) for line in file]
+
+
+def spread(each: int, offset: int = 0) -> list[dict[str, Any]]:
+    """`each` cases of every decoder, evenly over its recorded ones."""
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for case in cases():
+        groups[case["decoder"]].append(case)
+    return [
+        group[min(len(group) - 1, offset + at * len(group) // each)] for group in groups.values() for at in range(each)
+    ]
 
 
 def check(chosen: list[dict[str, Any]], batch: int) -> None:
@@ -34,12 +48,17 @@ def check(chosen: list[dict[str, Any]], batch: int) -> None:
     assert not wrong
 
 
-def test_a_sixth_of_the_golden_cases_batched() -> None:
-    check(cases()[::6], batch=32)
+def test_every_decoder_is_recorded() -> None:
+    assert {case["decoder"] for case in cases()} == set(REFERENCES)
+    assert len(cases()) == 914
 
 
-def test_some_golden_cases_one_by_one() -> None:
-    check(cases()[3::40], batch=1)
+def test_a_spread_of_the_golden_cases_batched() -> None:
+    check(spread(8), batch=32)
+
+
+def test_a_spread_of_the_golden_cases_one_by_one() -> None:
+    check(spread(1, offset=3), batch=1)
 
 
 @pytest.mark.slow

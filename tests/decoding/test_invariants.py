@@ -6,14 +6,17 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+import torch
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from methods.decoding import Request, decode
-from tests.decoding.tiny import MASK, backbone, method, named, run, same
+from methods.decoding.rows import Rows, Shape
+from tests.decoding.tiny import EOS, MASK, backbone, method, named, run, same
 
-FEW = settings(max_examples=3, deadline=None, derandomize=True)
-TINY = {"block_size": 8}
+QUICK = (Phase.explicit, Phase.generate)  # a failure says its case; shrinking it takes minutes
+FEW = settings(max_examples=3, deadline=None, derandomize=True, phases=QUICK)
+TINY: dict[str, Any] = {"block_size": 8}
 DLLM: dict[str, dict[str, Any]] = {
     "vanilla": {},
     "fast_dllm_prefix": {},
@@ -26,7 +29,7 @@ DLLM: dict[str, dict[str, Any]] = {
     "tad_speed": {},
     "fast_dllm_v2": {"sub_block_size": 4},
 }
-ONE = {
+ONE: dict[str, dict[str, Any]] = {
     "vanilla": {"tokens_per_step": 1},
     "fast_dllm_prefix": {"threshold": 1.0},
     "fast_dllm_dual": {"threshold": 1.0},
@@ -39,6 +42,13 @@ ONE = {
 }
 prompts = st.lists(st.integers(0, 46), min_size=1, max_size=20)
 archs = st.sampled_from(["llada", "dream"])
+
+
+def family(name: str, arch: str) -> str:
+    """The backbone for a method: block diffusion has its own."""
+    return "block" if name == "fast_dllm_v2" else arch
+
+
 seeds = st.integers(0, 3)
 
 
@@ -56,7 +66,10 @@ def test_nothing_passes_means_one_token_a_forward(name: str, arch: str, seed: in
 @given(arch=archs, seed=seeds, data=st.data())
 def test_batch_refill_order_and_mixed_settings_change_nothing(arch: str, seed: int, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(DLLM)))
-    knob = {"vanilla": ("tokens_per_step", [1, 2, 3]), "fast_dllm_factor": ("factor", [0.0, 0.7, 1.5])}
+    knob: dict[str, tuple[str, list[Any]]] = {
+        "vanilla": ("tokens_per_step", [1, 2, 3]),
+        "fast_dllm_factor": ("factor", [0.0, 0.7, 1.5]),
+    }
     key, choices = knob.get(name, ("threshold", [0.2, 0.6, 0.9]))
     requests = [
         Request(
@@ -66,7 +79,7 @@ def test_batch_refill_order_and_mixed_settings_change_nothing(arch: str, seed: i
         )
         for _ in range(5)
     ]
-    model = backbone(arch, seed)
+    model = backbone(family(name, arch), seed)
     alone = [run(model, [request])[0] for request in requests]
     for batch in (2, 5):
         assert all(map(same, run(model, requests, batch), alone))
@@ -80,7 +93,7 @@ def test_batch_refill_order_and_mixed_settings_change_nothing(arch: str, seed: i
 @FEW
 @given(arch=archs, seed=seeds, prompt=prompts)
 def test_counts_are_what_a_hook_sees_and_no_mask_comes_out(name: str, arch: str, seed: int, prompt: list[int]) -> None:
-    model, seen = backbone(arch, seed), []
+    model, seen = backbone(family(name, arch), seed), []
     hook = model._layers[0].register_forward_pre_hook(lambda module, args: seen.append(args[0].shape[1]))
     try:
         (result,) = run(model, [Request(prompt, 24, method(name, arch, **TINY, **DLLM[name]))])
@@ -94,39 +107,41 @@ def test_counts_are_what_a_hook_sees_and_no_mask_comes_out(name: str, arch: str,
         assert name == "fast_dllm_v2" or result.revisions == 0
 
 
+REFRESHED: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
+    ("fast_dllm_factor", {"cache": "none"}, "fast_dllm_factor", {"cache": "dual", "refresh_interval": 1}),
+    ("fast_dllm_factor", {"cache": "none"}, "fast_dllm_factor", {"cache": "prefix", "refresh_interval": 1}),
+    ("fast_dllm_prefix", {"refresh_interval": 1}, "fast_dllm_dual", {"refresh_interval": 1}),
+    ("d3llm", {}, "d3llm_cache", {"refresh_interval": 1, "cache_delay": 1}),
+]
+
+
+@pytest.mark.parametrize(("plain", "own", "cached", "more"), REFRESHED)
 @FEW
-@given(arch=archs, seed=seeds, prompt=prompts, threshold=st.sampled_from([0.3, 0.6, 0.9]))
-def test_refreshing_at_every_step_is_no_cache(arch: str, seed: int, prompt: list[int], threshold: float) -> None:
-    model, length = backbone(arch, seed), 24
-    plain = named(f"{arch}.confidence_threshold", prompt, **_length(arch), threshold=threshold)
-    if arch == "dream":  # the repaired reference has no blocks; the factor method without a cache does
-        plain = None
-    for name in ("fast_dllm_prefix", "fast_dllm_dual"):
-        cached = method(name, arch, **TINY, threshold=threshold, refresh_interval=1)
-        full = method("fast_dllm_prefix", arch, **TINY, threshold=threshold, refresh_interval=1)
-        left, right = (run(model, [Request(prompt, length, made)])[0] for made in (cached, full))
-        assert left.output_ids == right.output_ids
-        assert left.positions == left.total_forwards * (len(prompt) + length)
-    if plain is not None:
-        assert run(model, [plain])[0].output_ids == right.output_ids
-    factor = {"factor": 1.0, **TINY}
-    pair = [method("fast_dllm_factor", arch, cache="none", **factor)]
-    pair += [method("fast_dllm_factor", arch, cache="dual", refresh_interval=1, **factor)]
-    left, right = (run(model, [Request(prompt, length, made)])[0] for made in pair)
+@given(arch=archs, seed=seeds, prompt=prompts)
+def test_refreshing_at_every_step_is_no_cache(
+    plain: str, own: dict[str, Any], cached: str, more: dict[str, Any], arch: str, seed: int, prompt: list[int]
+) -> None:
+    model = backbone(arch, seed)
+    pair = [method(plain, arch, **TINY, **own), method(cached, arch, **TINY, **more)]
+    left, right = (run(model, [Request(prompt, 24, made)])[0] for made in pair)
     assert (left.output_ids, left.reveal_step) == (right.output_ids, right.reveal_step)
-    pair = [method("d3llm", arch, **TINY), method("d3llm_cache", arch, **TINY, refresh_interval=1, cache_delay=1)]
-    left, right = (run(model, [Request(prompt, length, made)])[0] for made in pair)
-    assert (left.output_ids, left.reveal_step) == (right.output_ids, right.reveal_step)
+    assert right.positions == right.total_forwards * (len(prompt) + 24)
 
 
-def _length(arch: str) -> dict[str, int]:
-    return {"gen_length": 24, "block_length": 8} if arch == "llada" else {"max_new_tokens": 24}
+@FEW
+@given(seed=seeds, prompt=prompts, threshold=st.sampled_from([0.3, 0.6, 0.9]))
+def test_refreshed_fast_dllm_is_the_uncached_threshold(seed: int, prompt: list[int], threshold: float) -> None:
+    model = backbone("llada", seed)
+    plain = named("llada.confidence_threshold", prompt, gen_length=24, block_length=8, threshold=threshold)
+    cached = method("fast_dllm_dual", threshold=threshold, refresh_interval=1, **TINY)
+    left, right = run(model, [plain])[0], run(model, [Request(prompt, 24, cached)])[0]
+    assert (left.output_ids, left.reveal_step) == (right.output_ids, right.reveal_step)
 
 
 @FEW
 @given(arch=archs, seed=seeds, prompt=prompts, threshold=st.sampled_from([0.0, 0.4, 1.2]))
 def test_multi_block_at_one_is_sequential(arch: str, seed: int, prompt: list[int], threshold: float) -> None:
-    blocks = {"block_add_threshold": 1.0, "decoded_token_threshold": 1.0, "early_stop": False}
+    blocks: dict[str, Any] = {"block_add_threshold": 1.0, "decoded_token_threshold": 1.0, "early_stop": False}
     pair = [method("dparallel", arch, threshold=threshold, **TINY)]
     pair += [method("d3llm", arch, threshold=threshold, **TINY, **blocks)]
     left, right = (run(backbone(arch, seed), [Request(prompt, 24, made)])[0] for made in pair)
@@ -140,6 +155,32 @@ def test_d2f_cache_is_exact(arch: str, seed: int, prompt: list[int]) -> None:
     left, right = (run(backbone(arch, seed), [Request(prompt, 24, made)])[0] for made in pair)
     assert (left.output_ids, left.reveal_step) == (right.output_ids, right.reveal_step)
     assert left.positions <= right.positions
+
+
+@torch.inference_mode()
+@FEW
+@given(arch=archs, seed=seeds, prompt=prompts, cut=st.integers(1, 2))
+def test_d2f_never_reads_a_later_block(arch: str, seed: int, prompt: list[int], cut: int) -> None:
+    """Change every token from block `cut` on: what the earlier blocks and the prompt compute stays the same."""
+    model, decoder = backbone(arch, seed), method("d2f", arch, **TINY)
+    shape = Shape(len(prompt) + 24, MASK, torch.tensor([EOS]), model.shift, model.device, 3)
+    rows = Rows.start(shape, [Request(prompt, 24, decoder)])
+    for policy in (decoder.blocks, decoder.cache):
+        policy.start(rows)
+    plan = decoder.blocks.plan(rows)
+    rows.own["grown"] = rows.total
+    decoder.cache.window(rows, plan)
+    place = shape.pos
+    slots, readable = decoder.cache.access(rows, plan, place, torch.ones_like(place, dtype=torch.bool))
+    ids = (rows.ids + 7 * place) % 47
+    other, edge = ids.clone(), len(prompt) + 8 * cut
+    other[:, edge:] = (other[:, edge:] + 1) % 47
+    before, after = (
+        model.hidden(tokens, place, store=model.new_store(1, shape.width + 1), slots=slots, readable=readable)
+        for tokens in (ids, other)
+    )
+    assert torch.equal(before[:, :edge], after[:, :edge])
+    assert not torch.equal(before[:, edge:], after[:, edge:])
 
 
 def test_results_come_as_rows_finish_and_seconds_are_shares() -> None:

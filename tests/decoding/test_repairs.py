@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from methods.backbones import load
 from methods.decoding import Request, decode
+from methods.decoding.commit import Factor
 from methods.decoding.reference import reference
+from methods.decoding.rows import Rows, Shape
+from methods.decoding.scores import Score
+from tests.decoding import tiny
+from tests.decoding.tiny import method, run
 
+KINDS = ("prefix", "dual", "factor")
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 
 
@@ -31,7 +39,7 @@ def model(name: str) -> Any:
 
 def both(case: dict[str, Any]) -> tuple[Any, Any]:
     """(compat, fixed) results of a recorded case."""
-    found = []
+    found: list[Any] = []
     for fidelity in ("compat", "fixed"):
         made, length = reference(case["decoder"], {**case["settings"], "fidelity": fidelity})
         found += decode(model(case["checkpoint"]), [Request(case["prompt_ids"], length, made)])
@@ -80,7 +88,29 @@ def test_a_first_forward_that_commits_one_token_only() -> None:
         assert fixed.total_forwards <= compat.total_forwards
 
 
-def test_keys_that_are_read_twice() -> None:
+def duplicated(case: dict[str, Any], fidelity: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Forwards of a case that read two slots of the store with the same position."""
+    backbone, held, count = model(case["checkpoint"]), {}, []
+    hidden = backbone.hidden
+
+    def spy(ids: Any, positions: Any, *, store: Any = None, slots: Any = None, readable: Any = None) -> Any:
+        if store is not None:
+            held.update(zip(slots[0].tolist(), positions[0].tolist(), strict=True))
+            read = [held[slot] for slot, may in enumerate(readable[0].tolist()) if may and slot in held]
+            count.append(len(read) > len(set(read)))
+        return hidden(ids, positions, store=store, slots=slots, readable=readable)
+
+    made, length = reference(case["decoder"], {**case["settings"], "fidelity": fidelity})
+    with monkeypatch.context() as patch:
+        patch.setattr(backbone, "hidden", spy)
+        (result,) = decode(backbone, [Request(case["prompt_ids"], length, made)])
+    if fidelity == "compat":
+        assert result.output_ids == case["output_ids"]
+    assert 197 not in result.output_ids
+    return sum(count)
+
+
+def test_keys_that_are_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reference feeds positions again that its cache already holds; ours has one slot a position."""
 
     def wanted(case: dict[str, Any]) -> bool:
@@ -88,6 +118,72 @@ def test_keys_that_are_read_twice() -> None:
         lists = isinstance(past, list) and isinstance(starts, list)
         return lists and any(held > start for held, start in zip(past, starts, strict=True))
 
-    compat, fixed = both(first("dream.multi_block_kv", wanted))
-    assert compat.output_ids
-    assert 197 not in fixed.output_ids
+    case = first("dream.multi_block_kv", wanted)
+    assert duplicated(case, "compat", monkeypatch) > 0
+    assert duplicated(case, "fixed", monkeypatch) == 0
+
+
+def scored_by(decoder: Any, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """(slot, position whose hidden state scored it) of a decoding on a model that is a table by position."""
+    backbone, pairs, source = tiny.backbone("dream"), [], []
+    table = 6 * torch.randn(128, tiny.VOCAB, generator=torch.Generator().manual_seed(3))
+
+    def hidden(ids: Any, positions: Any, **more: Any) -> Any:
+        return positions[..., None].float()
+
+    def head(state: Any) -> Any:
+        source[:] = state[:, 0].long().tolist()
+        return table[source]
+
+    class Spy(Score):
+        def __call__(self, logits: Any, rows: Any, row: Any, pos: Any) -> Any:
+            pairs.extend(zip(pos.tolist(), source, strict=True))
+            return super().__call__(logits, rows, row, pos)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backbone, "hidden", hidden)
+        patch.setattr(backbone, "head", head)
+        run(backbone, [Request([1, 2, 3], 24, replace(decoder, score=Spy(**vars(decoder.score))))])
+    return pairs
+
+
+def test_a_window_whose_first_slot_scores_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Dream the row before scores a slot; the reference shifts inside the window, which has no row before."""
+    cache = {"block_size": 8, "cache_delay": 1, "threshold": 0.5}
+    compat = scored_by(method("d3llm_cache", "dream", "compat", **cache), monkeypatch)
+    assert any(source == slot for slot, source in compat)
+    for name, more in (("d3llm_cache", cache), *((f"fast_dllm_{kind}", {"block_size": 8}) for kind in KINDS)):
+        pairs = scored_by(method(name, "dream", **more), monkeypatch)
+        assert {slot - source for slot, source in pairs} == {1}
+
+
+def test_a_second_forward_of_a_full_block() -> None:
+    """Threshold 0 fills a block at once; the reference's cache decoders compute it again all the same."""
+    for name in ("fast_dllm_prefix", "fast_dllm_dual"):
+        pair = [method(name, "llada", fidelity, block_size=8, threshold=0.0) for fidelity in ("compat", "fixed")]
+        compat, fixed = (run(tiny.backbone("llada"), [Request([1, 2, 3], 24, made)])[0] for made in pair)
+        assert (compat.total_forwards, fixed.total_forwards) == (6, 3)
+        assert compat.output_ids == fixed.output_ids
+
+
+def test_the_last_rank_of_the_factor_rule() -> None:
+    """Confidences .9 .8 .76 pass 1 - 1/(n+1), .1 fails; the reference commits the failing one where it is the last."""
+    decoder = method("fast_dllm_factor", factor=1.0, block_size=4)
+    rows = Rows.start(Shape(5, tiny.MASK, torch.tensor([tiny.EOS]), 0, torch.device("cpu")), [Request([1], 4, decoder)])
+    decoder.blocks.start(rows)
+    plan = decoder.blocks.plan(rows)
+    cost = torch.full((1, 5), torch.inf, dtype=torch.float64)
+    cost[0, 1:] = -torch.tensor([0.8, 0.1, 0.9, 0.76])
+    assert Factor(upstream=True).select(rows, plan, cost)[0, 1:].tolist() == [True, True, True, True]
+    assert Factor().select(rows, plan, cost)[0, 1:].tolist() == [True, False, True, True]
+
+
+def test_a_forward_that_fails_the_threshold_by_equality() -> None:
+    """Where the best token is certain, a confidence of 1 passes `>=`: the reference commits several at "never"."""
+    sure = tiny.backbone("llada", sharp=1e6)
+    pair = [
+        method("fast_dllm_dual", "llada", fidelity, block_size=8, threshold=1.0) for fidelity in ("compat", "fixed")
+    ]
+    compat, fixed = (run(sure, [Request([1, 2, 3], 16, made)])[0] for made in pair)
+    assert max(compat.reveal_step.count(step) for step in compat.reveal_step) > 1
+    assert sorted(fixed.reveal_step) == list(range(1, 17))

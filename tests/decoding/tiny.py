@@ -30,6 +30,8 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "weight_tying": False,
     },
     "dream": {"model_type": "Dream", "num_key_value_heads": 1, "max_position_embeddings": 128, **SIZE},
+    "block": {"model_type": "Fast_dLLM_Qwen", "num_key_value_heads": 1, "max_position_embeddings": 128, **SIZE},
+    "qwen2": {"model_type": "qwen2", "num_key_value_heads": 1, "max_position_embeddings": 128, **SIZE},
     "ar": {"model_type": "llama", "num_key_value_heads": 2, "max_position_embeddings": 128, **SIZE},
 }
 IDS = {"vocab_size": VOCAB, "mask_token_id": MASK, "eos_token_id": EOS, "pad_token_id": PAD}
