@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -77,11 +78,11 @@ def train(
     print(f"next: harness run --suite {suite} --method {loaded.name} --checkpoint {job.out} --task gsm8k")
 
 
-def _show_plan(job: object, backbone: object, rows: list, as_json: bool) -> None:  # type: ignore[type-arg]
+def _show_plan(job: Any, backbone: Any, rows: list[Any], as_json: bool) -> None:
     from harness.show import print_json, print_table
     from methods.distill.describe import describe
 
-    plan = describe(job, backbone, rows)  # type: ignore[arg-type]
+    plan = describe(job, backbone, rows)
     if as_json:
         print_json(plan)
         return

@@ -45,7 +45,8 @@ def read_shard(file: Path) -> Iterator[Row]:
     except Exception as error:
         raise MethodsError(f"{file} is not a readable shard ({error}); delete it and run again.") from None
     for entry in content:
-        yield Row(**{name: ints(value) if name in COLUMNS else value for name, value in entry.items()})
+        values: dict[str, Any] = {name: ints(value) if name in COLUMNS else value for name, value in entry.items()}
+        yield Row(**values)
 
 
 def load_rows(folder: Path, backbone: Backbone, *, correct_only: bool = True, same_teacher: bool = True) -> list[Row]:

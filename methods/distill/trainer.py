@@ -155,7 +155,9 @@ class DistillTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
         return SequentialSampler(self.stream)
 
-    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> Any:
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Tensor | int | None = None
+    ) -> Any:
         """The module's loss; raises MethodsError naming step and examples when it is not finite."""
         self.last = inputs.pop("draw").tolist()
         outputs = model(**inputs)
@@ -176,7 +178,7 @@ class DistillTrainer(Trainer):
     def _stop(self, what: str, value: float) -> None:
         step = self.state.global_step + 1
         names = ", ".join(dict.fromkeys(self.stream.names(self.last)))
-        good = last_good(Path(self.args.output_dir))
+        good = last_good(Path(str(self.args.output_dir)))
         kept = f"the last good checkpoint is {good}" if good else "no checkpoint had been written yet"
         raise MethodsError(f"The {what} is {value} at step {step} on the examples {names}; {kept}. Lower lr?")
 
@@ -194,7 +196,8 @@ class DistillTrainer(Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Only what is trained; the base is named by its hash in run.json."""
-        folder = Path(output_dir or self.args.output_dir)
+        folder = Path(str(output_dir or self.args.output_dir))
+        assert self.model is not None
         names = {name for name, p in self.model.named_parameters() if p.requires_grad}
         source = dict(self.model.named_parameters()) if state_dict is None else state_dict
         if self.args.should_save:
