@@ -89,6 +89,8 @@ def test_block_diffusion_trains_an_ar_model(tmp_path: Path) -> None:
     backbone.special = replace(backbone.special, mask=37)
     manifest = train.train(process.job(tmp_path, "fast_dllm_v2", {"block": 4, "steps": 3}), backbone, tiny.rows())
     assert manifest["loss"] < 8
+    written = load(tmp_path / "out", device="cpu")
+    assert (written.arch, written.causal, written.special.mask) == ("block", False, 37)
 
 
 def test_the_adapter_alone_gives_the_merged_model(tmp_path: Path) -> None:
