@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from methods.errors import MethodsError, MethodsUsageError
+from methods.errors import MethodsError
 
 _HUB_ID = re.compile(r"^[\w][\w.-]*/[\w][\w.-]*$")
 # weights, configs, tokenizers: never a .py, so remote code is not even on the disk
@@ -16,7 +16,7 @@ WEIGHTS = Path(__file__).parent.parent / "weights"
 def parse(source: str) -> tuple[str, str, str | None]:
     """(`folder` | `package` | `hub`, path or id, revision) of a source as people write it.
 
-    Raises MethodsUsageError for text that is neither an existing folder nor shaped like a hub id.
+    Raises MethodsError for text that is neither an existing folder nor shaped like a hub id.
     """
     if source.startswith("package:"):
         return "package", source.removeprefix("package:"), None
@@ -25,7 +25,7 @@ def parse(source: str) -> tuple[str, str, str | None]:
         return "folder", source, None
     name, _, revision = source.removeprefix("hub:").partition("@")
     if not _HUB_ID.match(name) or name.startswith("."):
-        raise MethodsUsageError(
+        raise MethodsError(
             f"The checkpoint {source!r} is no folder here; a hub id looks like GSAI-ML/LLaDA-8B-Instruct@main."
         )
     return "hub", name, revision or None
@@ -34,7 +34,7 @@ def parse(source: str) -> tuple[str, str, str | None]:
 def locate(source: str | Path, revision: str | None = None) -> Path:
     """The folder that holds the checkpoint or adapter, downloaded first if it is a hub id.
 
-    Raises MethodsUsageError for an unusable name and MethodsError when it cannot be fetched.
+    Raises MethodsError for an unusable name and when it cannot be fetched.
     """
     kind, name, tagged = parse(str(source))
     if kind == "folder":

@@ -231,6 +231,7 @@ def test_one_failing_spec_does_not_stop_the_others(spec: Spec, models: Any) -> N
         ({"limit": 0}, 2, "--limit 0"),
         ({"protocol": "llada-fairr"}, 2, "Did you mean 'llada-fair/gsm8k'?"),
         ({"checkpoint": "/usr/share"}, 1, "/usr/share"),
+        ({"checkpoint": "/no/such/folder"}, 1, "/no/such/folder"),
         ({"data_dir": "/no/such/folder"}, 1, "/no/such/folder/gsm8k/test.jsonl"),
     ],
 )
