@@ -48,7 +48,7 @@ def _spelling(name: str, info: OptionInfo, kind: str) -> str:
         decls = [f"{dashed}/--no-{dashed[2:]}" if kind == "" else dashed]
     value = info.metavar or kind.upper()
     text = ", ".join(f"`{decl.replace('/', ' / ')}`" for decl in decls)
-    return f"{text} `{value}`" if value and kind else text
+    return f"{text} {_code(value)}" if value and kind else text
 
 
 def _default(info: OptionInfo, kind: str, many: bool) -> str:
@@ -60,6 +60,11 @@ def _default(info: OptionInfo, kind: str, many: bool) -> str:
     if kind == "":
         return "on"
     return f"`{', '.join(map(str, value))}`" if many else f"`{value}`"
+
+
+def _code(text: str) -> str:
+    """`text` for a table's cell; with a bar in it as HTML, since Markdown dialects differ in how that is escaped."""
+    return f"<code>{text.replace('|', '&#124;')}</code>" if "|" in text else f"`{text}`"
 
 
 def _cell(text: str | None) -> str:
@@ -85,11 +90,11 @@ def _options(function: Callable[..., Any]) -> list[str]:
         if isinstance(info, ArgumentInfo):
             value = (info.metavar or name.upper()) + ("…" if many else "")
             default = "required" if info.default is ... else "–"
-            rows.append(f"| `{_cell(value)}` | {default} | {_cell(info.help)} |")
+            rows.append(f"| {_code(value)} | {default} | {_cell(info.help)} |")
         elif not info.hidden:
             said = any(word in (info.help or "") for word in ("several", "more than once", "repeated"))
             help = _cell(info.help) + (" May be repeated." if many and not said else "")
-            rows.append(f"| {_cell(_spelling(name, info, kind))} | {_cell(_default(info, kind, many))} | {help} |")
+            rows.append(f"| {_spelling(name, info, kind)} | {_cell(_default(info, kind, many))} | {help} |")
     return rows if len(rows) > 2 else ["No options."]
 
 
