@@ -22,15 +22,16 @@ def bench_decode(
     gen_length: int = typer.Option(64, min=32, help="Tokens to generate, a multiple of 32."),
     repeats: int = typer.Option(3, min=1, help="Repetitions; the median counts."),
     batches: str = typer.Option("1,4,16,64", help="Batch sizes for samples per second."),
+    only: str = typer.Option("", help="Some of overhead,head,throughput,caches,sweep; empty for all."),
     device: str = typer.Option("auto", help="auto, cpu or cuda."),
     dtype: str = typer.Option("auto", help="auto, float32, bfloat16 or float16."),
     json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
     """Overhead, head and entropy, throughput by batch, caches, mixed sweep."""
-    from harness.errors import UsageError
+    from harness.errors import UsageError, unknown
     from harness.show import print_json, print_table
     from methods.backbones import load
-    from methods.decoding.bench import machine, measure
+    from methods.decoding.bench import PARTS, machine, measure
 
     try:
         sizes = tuple(int(size) for size in batches.split(","))
@@ -38,8 +39,12 @@ def bench_decode(
         raise UsageError(f"--batches {batches} is not a list of numbers like 1,4,16.") from None
     if gen_length % 32 or min(sizes) < 1:
         raise UsageError("--gen-length must be a multiple of 32 and --batches at least 1.")
+    parts = tuple(only.split(",")) if only else PARTS
+    for part in parts:
+        if part not in PARTS:
+            raise unknown("measurement", part, PARTS)
     backbone = load(checkpoint, device=device, dtype=dtype)
-    rows: list[dict[str, Any]] = measure(backbone, gen=gen_length, repeats=repeats, batches=sizes)
+    rows: list[dict[str, Any]] = measure(backbone, gen=gen_length, repeats=repeats, batches=sizes, only=parts)
     facts = machine(backbone)
     if json:
         print_json({"machine": facts, "rows": rows})

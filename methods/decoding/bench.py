@@ -1,6 +1,8 @@
 """Speed of the decoding engine on this machine, as ratios measured in one run.
 
-Each measurement is repeated and the median taken. Nothing here is a test: times depend on the machine and its load.
+Each measurement is repeated and the median taken. On a CPU, seconds are processor seconds of this process (of all its
+threads), so that other programs do not enter; on a GPU they are wall time, the device synchronised.
+Nothing here is a test: times depend on the machine.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import torch
 from methods import registry
 from methods.decoding import Request, decode
 
+FEW = 8  # tokens a forward while the overhead is measured: full-canvas forwards, but not one for every token
 CACHED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("fast_dllm_factor", {"cache": "none"}),
     ("fast_dllm_factor", {"cache": "dual"}),
@@ -39,22 +42,23 @@ def machine(backbone: Any) -> dict[str, Any]:
     }
 
 
-def median(work: Callable[[], Any], backbone: Any, repeats: int) -> float:
-    """Median seconds of `work`, the device synchronised, after one warm-up."""
-    times = []
-    for turn in range(repeats + 1):
-        _sync(backbone)
-        tick = time.perf_counter()
+def seconds(work: Callable[[], Any], backbone: Any) -> float:
+    """What one call of `work` takes."""
+    if backbone.device.type == "cpu":
+        tick = time.process_time()
         work()
-        _sync(backbone)
-        if turn:
-            times.append(time.perf_counter() - tick)
-    return statistics.median(times)
+        return time.process_time() - tick
+    torch.cuda.synchronize(backbone.device)
+    tick = time.perf_counter()
+    work()
+    torch.cuda.synchronize(backbone.device)
+    return time.perf_counter() - tick
 
 
-def _sync(backbone: Any) -> None:
-    if backbone.device.type == "cuda":
-        torch.cuda.synchronize(backbone.device)
+def medians(backbone: Any, repeats: int, *works: Callable[[], Any]) -> list[float]:
+    """Median seconds of each of `works`, called in turn, after one warm-up each."""
+    turns = [[seconds(work, backbone) for work in works] for _ in range(repeats + 1)][1:]
+    return [statistics.median(times) for times in zip(*turns, strict=True)]
 
 
 def requests(backbone: Any, name: str, count: int, gen: int, **settings: Any) -> list[Request]:
@@ -65,28 +69,33 @@ def requests(backbone: Any, name: str, count: int, gen: int, **settings: Any) ->
 
 
 def overhead(backbone: Any, batch: int, gen: int, repeats: int) -> dict[str, Any]:
-    """Decode wall time over the bare forwards of the same shapes (trunk only, the head not included)."""
-    calls: list[tuple[torch.Tensor, torch.Tensor]] = []
-    original = backbone.hidden
+    """Decode time over the bare forwards: the same windows through the trunk, the same rows through the head."""
+    windows: list[tuple[torch.Tensor, torch.Tensor]] = []
+    heads: list[torch.Tensor] = []
+    trunk, top = backbone.hidden, backbone.head
 
-    def record(ids: torch.Tensor, positions: torch.Tensor, **more: Any) -> torch.Tensor:
-        calls.append((ids, positions))
-        return original(ids, positions, **more)
+    def watch(ids: torch.Tensor, positions: torch.Tensor, **more: Any) -> torch.Tensor:
+        windows.append((ids.clone(), positions.clone()))
+        return trunk(ids, positions, **more)
 
-    work = requests(backbone, "vanilla", batch, gen)
-    backbone.hidden = record
+    def watch_head(state: torch.Tensor) -> torch.Tensor:
+        heads.append(state.clone())
+        return top(state)
+
+    work = requests(backbone, "vanilla", batch, gen, tokens_per_step=FEW)
+    backbone.hidden, backbone.head = watch, watch_head
     try:
         list(decode(backbone, work, batch_size=batch))
     finally:
-        del backbone.hidden
+        del backbone.hidden, backbone.head
 
     @torch.inference_mode()
     def bare() -> None:
-        for ids, positions in calls:
-            original(ids, positions)
+        for (ids, positions), state in zip(windows, heads, strict=True):
+            trunk(ids, positions)
+            top(state)
 
-    whole = median(lambda: list(decode(backbone, work, batch_size=batch)), backbone, repeats)
-    plain = median(bare, backbone, repeats)
+    whole, plain = medians(backbone, repeats, lambda: list(decode(backbone, work, batch_size=batch)), bare)
     return {"measure": "overhead", "case": f"batch {batch}", "value": whole / plain, "unit": "decode / bare forwards"}
 
 
@@ -100,10 +109,14 @@ def head(backbone: Any, gen: int, repeats: int) -> list[dict[str, Any]]:
     def entropy(values: torch.Tensor, precision: torch.dtype) -> torch.Tensor:
         return torch.special.entr(torch.softmax(values.to(precision), -1)).sum(-1)
 
-    few = median(lambda: backbone.head(state[:, -block:]), backbone, repeats * 5)
-    many = median(lambda: backbone.head(state), backbone, repeats * 5)
-    fast = median(lambda: entropy(logits[:, -block:], torch.float32), backbone, repeats * 5)
-    slow = median(lambda: entropy(logits, torch.float64), backbone, repeats * 5)
+    few, many, fast, slow = medians(
+        backbone,
+        repeats,
+        lambda: backbone.head(state[:, -block:]),
+        lambda: backbone.head(state),
+        lambda: entropy(logits[:, -block:], torch.float32),
+        lambda: entropy(logits, torch.float64),
+    )
     return [
         {"measure": "head", "case": "canvas / eligible", "value": many / few, "unit": "times"},
         {"measure": "entropy", "case": "float64 canvas / float32 eligible", "value": slow / fast, "unit": "times"},
@@ -116,12 +129,12 @@ def throughput(backbone: Any, gen: int, batches: tuple[int, ...], repeats: int) 
     for name in ("vanilla", "fast_dllm_dual", "dparallel", "d2f", "d3llm", "d3llm_cache", "tad_speed"):
         for batch in batches:
             work = requests(backbone, name, batch, gen)
-            seconds = median(lambda: list(decode(backbone, work, batch_size=batch)), backbone, repeats)  # noqa: B023
+            (spent,) = medians(backbone, repeats, lambda: list(decode(backbone, work, batch_size=batch)))  # noqa: B023
             found.append(
                 {
                     "measure": "throughput",
                     "case": f"{name} batch {batch}",
-                    "value": batch / seconds,
+                    "value": batch / spent,
                     "unit": "samples/s",
                 }
             )
@@ -135,29 +148,48 @@ def caches(backbone: Any, gen: int, repeats: int) -> list[dict[str, Any]]:
         work = requests(backbone, name, 4, gen, **settings)
         results = list(decode(backbone, work, batch_size=4))
         tokens = sum(len(result.output_ids) for result in results)
-        seconds = median(lambda: list(decode(backbone, work, batch_size=4)), backbone, repeats)  # noqa: B023
+        (spent,) = medians(backbone, repeats, lambda: list(decode(backbone, work, batch_size=4)))  # noqa: B023
         case = f"{name} {settings.get('cache', '')}".strip()
         positions = sum(result.positions for result in results)
         found.append({"measure": "positions", "case": case, "value": positions / tokens, "unit": "positions/token"})
-        found.append({"measure": "seconds", "case": case, "value": seconds / tokens, "unit": "s/token"})
+        found.append({"measure": "seconds", "case": case, "value": spent / tokens, "unit": "s/token"})
     return found
 
 
 def sweep(backbone: Any, gen: int, repeats: int) -> dict[str, Any]:
     """Five thresholds as five runs over the same as one batch."""
     parts = [requests(backbone, "dparallel", 4, gen, threshold=value) for value in (0.1, 0.3, 0.5, 0.7, 1.0)]
-    one = median(lambda: list(decode(backbone, sum(parts, []), batch_size=20)), backbone, repeats)  # noqa: RUF017
-    five = median(lambda: [list(decode(backbone, part, batch_size=4)) for part in parts], backbone, repeats)
+    together = [request for part in parts for request in part]
+    one, five = medians(
+        backbone,
+        repeats,
+        lambda: list(decode(backbone, together, batch_size=20)),
+        lambda: [list(decode(backbone, part, batch_size=4)) for part in parts],
+    )
     return {"measure": "sweep", "case": "five runs / one mixed batch", "value": five / one, "unit": "times"}
 
 
+PARTS = ("overhead", "head", "throughput", "caches", "sweep")
+
+
 def measure(
-    backbone: Any, *, gen: int = 64, repeats: int = 3, batches: tuple[int, ...] = (1, 4, 16, 64)
+    backbone: Any,
+    *,
+    gen: int = 64,
+    repeats: int = 3,
+    batches: tuple[int, ...] = (1, 4, 16, 64),
+    only: tuple[str, ...] = PARTS,
 ) -> list[dict[str, Any]]:
-    """All measurements, one row each: measure, case, value, unit."""
-    rows = [overhead(backbone, batch, gen, repeats) for batch in (1, 16)]
-    rows += head(backbone, gen, repeats)
-    rows += throughput(backbone, gen, batches, repeats)
-    rows += caches(backbone, gen, repeats)
-    rows.append(sweep(backbone, gen, repeats))
+    """The measurements named in `only`, one row each: measure, case, value, unit."""
+    rows: list[dict[str, Any]] = []
+    if "overhead" in only:
+        rows += [overhead(backbone, batch, gen, repeats) for batch in (1, 16)]
+    if "head" in only:
+        rows += head(backbone, gen, repeats)
+    if "throughput" in only:
+        rows += throughput(backbone, gen, batches, repeats)
+    if "caches" in only:
+        rows += caches(backbone, gen, repeats)
+    if "sweep" in only:
+        rows.append(sweep(backbone, gen, repeats))
     return rows

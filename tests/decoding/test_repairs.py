@@ -21,7 +21,6 @@ from methods.decoding.scores import Score
 from tests.decoding import tiny
 from tests.decoding.tiny import method, run
 
-KINDS = ("prefix", "dual", "factor")
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 
 
@@ -90,7 +89,9 @@ def test_a_first_forward_that_commits_one_token_only() -> None:
 
 def duplicated(case: dict[str, Any], fidelity: str, monkeypatch: pytest.MonkeyPatch) -> int:
     """Forwards of a case that read two slots of the store with the same position."""
-    backbone, held, count = model(case["checkpoint"]), {}, []
+    backbone = model(case["checkpoint"])
+    held: dict[int, int] = {}
+    count: list[bool] = []
     hidden = backbone.hidden
 
     def spy(ids: Any, positions: Any, *, store: Any = None, slots: Any = None, readable: Any = None) -> Any:
@@ -125,7 +126,9 @@ def test_keys_that_are_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def scored_by(decoder: Any, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """(slot, position whose hidden state scored it) of a decoding on a model that is a table by position."""
-    backbone, pairs, source = tiny.backbone("dream"), [], []
+    backbone = tiny.backbone("dream")
+    pairs: list[tuple[int, int]] = []
+    source: list[int] = []
     table = 6 * torch.randn(128, tiny.VOCAB, generator=torch.Generator().manual_seed(3))
 
     def hidden(ids: Any, positions: Any, **more: Any) -> Any:
@@ -149,11 +152,12 @@ def scored_by(decoder: Any, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, 
 
 def test_a_window_whose_first_slot_scores_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """On Dream the row before scores a slot; the reference shifts inside the window, which has no row before."""
-    cache = {"block_size": 8, "cache_delay": 1, "threshold": 0.5}
+    cache: dict[str, Any] = {"block_size": 8, "cache_delay": 1, "threshold": 0.5}
     compat = scored_by(method("d3llm_cache", "dream", "compat", **cache), monkeypatch)
     assert any(source == slot for slot, source in compat)
-    for name, more in (("d3llm_cache", cache), *((f"fast_dllm_{kind}", {"block_size": 8}) for kind in KINDS)):
-        pairs = scored_by(method(name, "dream", **more), monkeypatch)
+    for name in ("d3llm_cache", "fast_dllm_prefix", "fast_dllm_dual", "fast_dllm_factor"):
+        decoder = method(name, "dream", **(cache if name == "d3llm_cache" else {"block_size": 8}))
+        pairs = scored_by(decoder, monkeypatch)
         assert {slot - source for slot, source in pairs} == {1}
 
 

@@ -89,7 +89,7 @@ def test_block_diffusion_trains_an_ar_model(tmp_path: Path) -> None:
     backbone.special = replace(backbone.special, mask=37)
     manifest = train.train(process.job(tmp_path, "fast_dllm_v2", {"block": 4, "steps": 3}), backbone, tiny.rows())
     assert manifest["loss"] < 8
-    written = load(tmp_path / "out", device="cpu")
+    written = load(tmp_path, device="cpu")
     assert (written.arch, written.causal, written.special.mask) == ("block", False, 37)
 
 
