@@ -21,6 +21,7 @@ HEADS = {
     "file-name": "File names",
     "mixed-protocols": "Mixed protocols",
     "duplicate-runs": "Several runs of one setting",
+    "different-seeds": "Seeds that cannot be averaged",
     "different-samples": "Different documents in one table",
     "different-data": "Different data in one table",
     "different-length": "Different generation lengths in one table",

@@ -12,6 +12,7 @@ from reports.model import Finding, Point
 from reports.runs import RunData
 
 SOURCE = "run"
+KIND = ("data_fingerprint", "checkpoint_fingerprint")  # of run.json: what seeds must share to be averaged
 Groups = dict[tuple[str, ...], list[RunData]]
 
 
@@ -38,8 +39,8 @@ def check_protocols(runs: Sequence[RunData], mixed: bool) -> list[Finding]:
 def make_points(runs: Sequence[RunData], draws: int = 1000) -> tuple[list[Point], list[Finding], dict[str, Samples]]:
     """One point per (suite, task, method, setting, protocol); findings of duplicates; `run_id` -> a point's samples.
 
-    Runs that differ in their seed alone combine. Two runs of one seed are duplicates: the one started last counts,
-    and a warning names both.
+    Runs that differ in their seed alone combine; seeds of other data or weights than the last one's do not, and are
+    named. Two runs of one seed are duplicates: the one started last counts, and a warning names both.
     """
     groups: Groups = {}
     for run in runs:
@@ -71,7 +72,25 @@ def _without_duplicates(members: list[RunData]) -> tuple[list[RunData], list[Fin
             where = (first.run["suite"], SOURCE, (first.run["task"],), (first.run["method"],))
             data = {"run_ids": [run.run_id for run in runs], "kept": first.run_id}
             findings.append(Finding("duplicate-runs", "warning", text, *where, data))
-    return [runs[-1] for runs in by_seed.values()], findings
+    unique, strangers = _of_one_kind([runs[-1] for runs in by_seed.values()])
+    return unique, findings + strangers
+
+
+def _of_one_kind(runs: list[RunData]) -> tuple[list[RunData], list[Finding]]:
+    """The seeds that measured what the one started last did: a mean over different problems or weights is none."""
+    last = max(runs, key=lambda run: run.started)
+    kind = [last.run.get(key) for key in KIND]
+    others = [run for run in runs if [run.run.get(key) for key in KIND] != kind]
+    if not others:
+        return runs, []
+    ids = ", ".join(run.run_id for run in others)
+    text = (
+        f"Seeds of one setting that differ in {_differences(runs)} are not averaged: only those like the one started "
+        f"last, {last.run_id}, count, not {ids}."
+    )
+    where = (last.run["suite"], SOURCE, (last.run["task"],), (last.run["method"],))
+    data = {"run_ids": [run.run_id for run in others], "kept": last.run_id}
+    return [run for run in runs if run not in others], [Finding("different-seeds", "warning", text, *where, data)]
 
 
 def _differences(runs: Sequence[RunData]) -> str:

@@ -20,14 +20,21 @@ MAX_CHARS = 2_000_000  # of one sample's text: a longer one would make the page 
 
 
 def replay_samples(runs: Sequence[RunData], documents: int) -> list[dict[str, Any]]:
-    """The samples of `documents` documents per (suite, task) from every given run (one per method and task)."""
+    """The samples of `documents` documents per (suite, task) from every given run (one per method and task).
+
+    Runs on other data choose for themselves: document 0 of one data set is not document 0 of another.
+    """
     found = []
-    for cell in dict.fromkeys(run.cell for run in runs):
-        here = [run for run in runs if run.cell == cell]
+    for data in dict.fromkeys(map(_data, runs)):
+        here = [run for run in runs if _data(run) == data]
         chosen = common_documents(here, documents)
         for run in here:
             found += [_sample(run, line) for line in _lines(run, chosen) if _usable(line)]
     return found
+
+
+def _data(run: RunData) -> tuple[str, str, str]:
+    return *run.cell, str(run.run.get("data_fingerprint"))
 
 
 def common_documents(runs: Sequence[RunData], documents: int) -> list[str]:

@@ -38,6 +38,7 @@ LOOKS: dict[str, Look] = {
     "fast_dllm_prefix": Look("#2A93D5", "#6CC0F0", "<", "dash"),
     "fast_dllm_factor": Look("#1B6A9C", "#9AD3F5", ">", "dash"),
     "fast_dllm_v2": Look("#3B2F8F", "#A79BEF", "v"),
+    "multi_block": Look("#6A3FA0", "#BC9AE6", "H"),
     "d2f": Look("#B0418F", "#E58AC8", "D"),
     "dparallel": Look("#12875F", "#4CC79A", "h"),
     "d3llm": Look("#C28100", "#F2B83B", "p"),
@@ -51,7 +52,7 @@ _HUES = (
     ("#00777A", "#45C4C7"),
     ("#8A2D3B", "#E58896"),
     ("#5D6B1E", "#B5C46A"),
-    ("#6A3FA0", "#BC9AE6"),
+    ("#4B4FC4", "#9FA3F5"),
     ("#9A4A00", "#EBA05F"),
     ("#2F5D9B", "#8FB4E8"),
     ("#A8327E", "#F09ACF"),
@@ -139,6 +140,7 @@ TITLES = {
     "fast_dllm_prefix": "Fast-dLLM (prefix cache)",
     "fast_dllm_factor": "Fast-dLLM (factor)",
     "d3llm_cache": "d3LLM (cache)",
+    "multi_block": "Multi-block",
 }
 
 

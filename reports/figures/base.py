@@ -108,6 +108,7 @@ class Labels:
 
     def __init__(self, axes: Axes, points: Sequence[tuple[float, float]], segments: Sequence[Any]) -> None:
         self.axes = axes
+        axes.get_xlim(), axes.get_ylim()  # settles a pending autoscale, without which transData is yesterday's
         self.renderer = axes.figure.canvas.get_renderer()  # type: ignore[attr-defined]
         to_pixels = axes.transData.transform
         self.obstacles = to_pixels(np.array(points)) if points else np.empty((0, 2))

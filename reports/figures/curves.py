@@ -82,7 +82,7 @@ def _limits(axes: Axes, lines: Mapping[Member, Sequence[Point]], y_max: float | 
     every = [point for own in lines.values() for point in own]
     floor = min(own[0].accuracy for own in lines.values()) - drop
     low = min([floor, *(point.accuracy for point in every)])
-    high = max([y_max or 0.0, *(point.accuracy for point in every)])
+    high = max([y_max or 0.0, 5.0, *(point.accuracy for point in every)])  # all at 0 %: 0 to 5, not -1 to 1
     margin = max(1.2, 0.07 * (high - low))
     right = max(point.tpf for point in every)
     left = min(1.0, *(point.tpf for point in every)) if len(every) > 1 else min(1.0, every[0].tpf)
@@ -90,7 +90,7 @@ def _limits(axes: Axes, lines: Mapping[Member, Sequence[Point]], y_max: float | 
     axes.set_xlim(left - 0.05 * span, right + 0.16 * span)
     # y_max None: rows above the axis are named at its top and need a line of room each
     room = margin if y_max is not None else margin + 0.07 * (high - low + 2 * margin)
-    axes.set_ylim(max(low - margin, -2), min(high + room, 104))
+    axes.set_ylim(max(low - margin, -0.03 * high), min(high + room, 104))
 
 
 def _ground(axes: Axes, lines: Mapping[Member, Sequence[Point]], y_max: float, drop: float, theme: Theme) -> None:
@@ -113,7 +113,7 @@ def _ground(axes: Axes, lines: Mapping[Member, Sequence[Point]], y_max: float, d
 
 
 def _best(axes: Axes, y_max: float, theme: Theme) -> None:
-    if axes.get_ylim()[0] < y_max < axes.get_ylim()[1]:
+    if max(axes.get_ylim()[0], 0.0) < y_max < axes.get_ylim()[1]:
         axes.axhline(y_max, color=theme.faint, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
         note = axes.text(axes.get_xlim()[1], y_max, "y_max ", ha="right", va="bottom", fontsize=7.6, color=theme.faint)
         halo(note, axes)

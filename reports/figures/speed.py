@@ -33,7 +33,8 @@ def tps_accuracy(rows: Sequence[Mapping[str, Any]], heading: str, subtitle: str,
     axes.set_xlim(0, 1.22 * max(row["tps"] for row in rows))
     values = [row["accuracy"] for row in rows]
     margin = max(1.5, 0.15 * (max(values) - min(values)))
-    axes.set_ylim(min(values) - margin, max(values) + margin)
+    high = max(5.0, max(values) + margin)
+    axes.set_ylim(max(min(values) - margin, -0.06 * high), high)
     labels = Labels(axes, [(row["tps"], row["accuracy"]) for row in rows], segments)
     for method, own in sorted(curves.items(), key=lambda item: -item[1][-1]["tps"]):
         last = own[-1]

@@ -95,13 +95,13 @@ def sample(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def replay_groups(report: Report) -> list[list[Mapping[str, Any]]]:
-    """Samples grouped by prompt (suite, task, document): the first prompt of every task, then the second ones, …"""
-    groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    """Samples grouped by prompt (suite, task, document, its text): first the first of every task, then the second, …"""
+    groups: dict[tuple[str, str, str, str], list[Mapping[str, Any]]] = {}
     for item in report.samples:
-        groups.setdefault((item["suite"], item["task"], str(item["doc_id"])), []).append(item)
+        groups.setdefault((item["suite"], item["task"], str(item["doc_id"]), str(item["prompt"])), []).append(item)
     place: dict[tuple[str, str], int] = {}
     ranked = []
-    for (suite, task, _), members in groups.items():
+    for (suite, task, *_), members in groups.items():
         turn = place[suite, task] = place.get((suite, task), -1) + 1
         ranked.append((turn, members))
     return [members for _, members in sorted(ranked, key=lambda pair: pair[0])]

@@ -14,7 +14,8 @@ from reports.cohort import counts, curve
 from reports.collect import collect
 from reports.model import Report
 from reports.page import write_page
-from tests.reports.page_browser import Page, browser
+from tests.reports.make_runs import make_run
+from tests.reports.page_browser import Page
 from tests.reports.page_fixture import CURVES, replay_samples, report
 
 GSM8K = "document.querySelector('figure[data-task=gsm8k] .plot')"
@@ -23,12 +24,6 @@ GSM8K = "document.querySelector('figure[data-task=gsm8k] .plot')"
 @pytest.fixture(scope="module")
 def fixture() -> Report:
     return report()
-
-
-@pytest.fixture(scope="module")
-def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with browser(tmp_path_factory.mktemp("profile")) as driver:
-        yield driver
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +219,25 @@ def test_replay_plays_steps_scrubs_and_takes_keys(page: Page) -> None:
     chips = "return [...document.querySelectorAll('#side-right .canvas span')].map((s) => s.style.background)"
     colors = page.js(chips)
     assert colors[0] == colors[1] != colors[9]
+
+
+def test_a_task_that_nobody_solves_stands_at_zero(chrome: Any, tmp_path: Path) -> None:
+    for method in ("vanilla", "tad_speed"):
+        make_run(tmp_path / "runs", method, accuracy=0.0, n=8)
+        make_run(tmp_path / "runs", method, threshold=0.9, accuracy=0.0, tpf=2.0, n=8)
+    made = collect([tmp_path / "runs"], draws=20)
+    write_page(made, tmp_path / "index.html")
+    page = Page(chrome, tmp_path / "index.html")
+    assert page.cells() == {("tad_speed", "run", "gsm8k"): 0.0, ("vanilla", "run", "gsm8k"): 0.0}
+    assert page.methods() == [row.method for row in made.leaderboard] == ["tad_speed", "vanilla"]
+    ranks = "return [...document.querySelectorAll('#board td.rank')].map((c) => Number(c.textContent))"
+    assert page.js(ranks) == [row.rank for row in made.leaderboard] == [1, 1]
+    assert page.text('#board tr[data-method="vanilla"] td[data-task="gsm8k"] .value') == "0.00"
+    for policy in ("method:vanilla", "100"):
+        page.choose("ymax", policy)
+        assert set(page.cells().values()) == {0.0}
+    assert page.js(f"return {GSM8K}.data.length") == 2
+    assert page.problems() == []
 
 
 def test_themes_and_phone_width(page: Page) -> None:

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from reports.page import write_page
-from tests.reports.page_browser import Page, browser
+from tests.reports.page_browser import Page
 from tests.reports.page_fixture import BIDI, HOSTILE, report, sample
 
 RTL = "\u202e\u2066\u200f\u2069"
-
-
-@pytest.fixture(scope="module")
-def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with browser(tmp_path_factory.mktemp("profile")) as driver:
-        yield driver
 
 
 def opened(chrome: Any, folder: Path, samples: list[dict[str, Any]] | None = None) -> Page:

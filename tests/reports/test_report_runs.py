@@ -11,6 +11,7 @@ import pytest
 from reports.collect import collect
 from reports.errors import ReportError, ReportUsageError
 from reports.model import Finding, Report
+from reports.page.payload import replay_groups
 from tests.reports.make_runs import edit_json, make_run
 
 
@@ -72,6 +73,18 @@ def test_duplicates_are_named_and_only_the_last_counts(tmp_path: Path) -> None:
     (text,) = checks(report, "duplicate-runs")
     assert "code_version" in text
     assert [point.run_id for point in report.points] == [late.name]
+
+
+def test_seeds_of_other_data_or_weights_are_not_averaged(tmp_path: Path) -> None:
+    make_run(tmp_path, seed=0, data_fingerprint="other")
+    sessions = [{"started": "2026-02-02T03:04:05Z", "command": ["harness", "run", "--method", "x"]}]
+    for seed in (1, 2):
+        make_run(tmp_path, seed=seed, sessions=sessions)
+    report = collect([tmp_path])
+    assert [point.seeds for point in report.points] == [2]
+    (text,) = checks(report, "different-seeds")
+    assert "data_fingerprint" in text
+    assert "not tad_speed-gsm8k-0.5-0." in text
 
 
 def test_a_run_found_twice_counts_once(tmp_path: Path) -> None:
@@ -249,6 +262,20 @@ def test_replay_has_the_same_documents_for_every_method(tmp_path: Path) -> None:
         assert "".join(s["pieces"]).startswith(s["text"])
     assert len(documents) == 4
     assert documents["gsm8k", "vanilla"] == documents["gsm8k", "tad_speed"]
+
+
+def test_replay_never_pairs_documents_of_different_data(tmp_path: Path) -> None:
+    make_run(tmp_path, "vanilla")
+    make_run(tmp_path, "d3llm")
+    other = make_run(tmp_path, "tad_speed", data_fingerprint="other")
+    lines = (other / "samples.jsonl").read_text().replace("Question: ", "Question of another set: ")
+    (other / "samples.jsonl").write_text(lines)
+    groups = replay_groups(collect([tmp_path], draws=0, replay=2))
+    assert sorted(sorted(item["method"] for item in group) for group in groups) == [
+        *[["d3llm", "vanilla"]] * 2,
+        *[["tad_speed"]] * 2,
+    ]
+    assert all(len({item["prompt"] for item in group}) == 1 for group in groups)
 
 
 def test_runs_beside_published_points(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 const replay = { task: null, prompt: null, left: null, right: null, at: 0, length: 1, timer: null, sides: [] };
 
 const samplesHere = () => DATA.samples.filter((s) => s.suite === state.suite);
-const promptKey = (s) => s.task + "\n" + s.doc_id;
+const promptKey = (s) => [s.task, s.doc_id, s.prompt].join("\n");
 const sampleName = (s) => titleOf(s.method) + (s.setting ? " (" + settingText(s.setting) + ")" : "") + " · " + String(s.outcome).slice(0, 24);
 const samplesOfPrompt = () => DATA.samples.map((s, i) => ({ s, i })).filter(({ s }) => s.suite === state.suite && promptKey(s) === replay.prompt);
 
