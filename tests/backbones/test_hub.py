@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from methods.backbones import create, hub, save
-from methods.errors import MethodsError, MethodsUsageError
+from methods.errors import MethodsError
 from tests.backbones.tiny import LLADA
 
 
@@ -21,7 +21,7 @@ def test_how_sources_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", ["nowhere", "/no/such/folder", "a/b/c", "../x", "~/nothing-here", ""])
 def test_neither_folder_nor_hub_id(source: str) -> None:
-    with pytest.raises(MethodsUsageError, match="no folder here"):
+    with pytest.raises(MethodsError, match="no folder here"):
         hub.parse(source)
 
 
