@@ -58,17 +58,19 @@ def check(job: Job, results: dict[str, Any], summary: dict[str, Any]) -> None:
 def _quiet() -> Iterator[None]:
     """lm-eval's log lines and bars are about models that run; here nothing runs.
 
-    Its report on the environment is left out: it takes seconds (`pip list`), and run.json has one.
+    Its report on the environment is left out (it takes seconds, `pip list`) and so is its look for a git commit (git
+    writes to the terminal outside a repository): run.json has both.
     """
     from lm_eval import evaluator
 
-    logger, report = logging.getLogger("lm_eval"), evaluator.add_env_info
+    logger, report, commit = logging.getLogger("lm_eval"), evaluator.add_env_info, evaluator.get_git_commit_hash
     level = logger.level
     logger.setLevel(logging.ERROR)
     evaluator.add_env_info = lambda storage: None
+    evaluator.get_git_commit_hash = lambda: None
     try:
         with contextlib.redirect_stderr(io.StringIO()):
             yield
     finally:
         logger.setLevel(level)
-        evaluator.add_env_info = report
+        evaluator.add_env_info, evaluator.get_git_commit_hash = report, commit
