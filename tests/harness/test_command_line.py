@@ -47,7 +47,7 @@ def content(out: Path) -> str:
 
 
 def test_kill_9_loses_nothing_and_repeats_nothing(suite: str, tmp_path: Path) -> None:
-    limit = ["--limit", "120"]
+    limit = ["--limit", "120", "--batch-size", "1"]  # slow enough to be killed in the middle
     for stop in (3, 41):
         process = subprocess.Popen(words(suite, tmp_path / "killed", *limit), stderr=subprocess.PIPE, env=ENVIRONMENT)
         wait_for(tmp_path / "killed", stop, process)  # type: ignore[arg-type]
@@ -72,14 +72,14 @@ def test_kill_9_loses_nothing_and_repeats_nothing(suite: str, tmp_path: Path) ->
 
 def test_ctrl_c_keeps_the_samples_and_says_how_to_go_on(suite: str, tmp_path: Path) -> None:
     process = subprocess.Popen(
-        words(suite, tmp_path, "--limit", "400"), stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+        words(suite, tmp_path, "--limit", "500", "--batch-size", "1"), stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
     )
     wait_for(tmp_path, 2, process)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
     assert process.returncode == 130, said
     assert "finished samples are kept. Continue with:" in said
-    assert f"harness run --method test_entropy --task gsm8k --suite {suite} --limit 400" in said
+    assert f"harness run --method test_entropy --task gsm8k --suite {suite} --limit 500" in said
     assert "Traceback" not in said
     assert len(find_runs(tmp_path)[0].done()) >= 2
 
