@@ -72,7 +72,10 @@ def test_kill_9_loses_nothing_and_repeats_nothing(suite: str, tmp_path: Path) ->
 
 def test_ctrl_c_keeps_the_samples_and_says_how_to_go_on(suite: str, tmp_path: Path) -> None:
     process = subprocess.Popen(
-        words(suite, tmp_path, "--limit", "500", "--batch-size", "1"), stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+        words(suite, tmp_path, "--limit", "500", "--batch-size", "1"),
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
     )
     wait_for(tmp_path, 2, process)
     process.send_signal(signal.SIGINT)
