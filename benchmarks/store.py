@@ -28,8 +28,9 @@ seconds = time.perf_counter() - start
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 frame = samples.memory_usage(deep=True).sum() / 2**20
 cpu = time.process_time()
-print(f"{len(runs)} runs, {len(samples)} samples: {seconds:.1f} s ({cpu:.1f} s of processor), peak {peak:.2f} GB, frame {frame:.0f} MB, "
-      f"accuracy {100 * samples.correct.mean():.1f} %, TPF {samples.tokens.sum() / samples.forwards.sum():.3f}")
+print(f"{len(runs)} runs, {len(samples)} samples: {seconds:.1f} s ({cpu:.1f} s of processor), "
+      f"peak {peak:.2f} GB, frame {frame:.0f} MB, accuracy {100 * samples.correct.mean():.1f} %, "
+      f"TPF {samples.tokens.sum() / samples.forwards.sum():.3f}")
 """
 
 

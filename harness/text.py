@@ -61,7 +61,7 @@ class Reader:
         )
 
     def compat(self, task: str, ids: Sequence[int], until: Sequence[str]) -> dict[str, int]:
-        """The tokens under each reference rule; none for an AR model or one made from it, where no rule is published."""
+        """The tokens under each reference rule; none for AR and block models, for which no rule is published."""
         if self.arch in ("ar", "block"):
             return {}
         return {
