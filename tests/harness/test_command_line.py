@@ -76,6 +76,8 @@ def test_ctrl_c_keeps_the_samples_and_says_how_to_go_on(suite: str, tmp_path: Pa
         stderr=subprocess.PIPE,
         text=True,
         env=ENVIRONMENT,
+        # a background job of a shell (a CI runner, say) ignores SIGINT and hands that down
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_for(tmp_path, 2, process)
     process.send_signal(signal.SIGINT)
