@@ -81,8 +81,9 @@ def _subtitle(cohort: Cohort, task: str, lines: Mapping[Member, Sequence[Point]]
 def _limits(axes: Axes, lines: Mapping[Member, Sequence[Point]], y_max: float | None, drop: float) -> None:
     every = [point for own in lines.values() for point in own]
     floor = min(own[0].accuracy for own in lines.values()) - drop
-    low = min([floor, *(point.accuracy for point in every)])
-    high = max([y_max or 0.0, 5.0, *(point.accuracy for point in every)])  # all at 0 %: 0 to 5, not -1 to 1
+    low = min([floor, *(point.accuracy if point.acc_lo is None else point.acc_lo for point in every)])
+    tops = (point.accuracy if point.acc_hi is None else point.acc_hi for point in every)
+    high = max([y_max or 0.0, 5.0, *tops])  # all at 0 %: 0 to 5, not -1 to 1
     margin = max(1.2, 0.07 * (high - low))
     right = max(point.tpf for point in every)
     left = min(1.0, *(point.tpf for point in every)) if len(every) > 1 else min(1.0, every[0].tpf)
