@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +22,8 @@ TOKENIZER_TEXTS = 8000
 # a share of the examples shows a reference answer in the prompt, so that a teacher can read one later (TAD)
 PRIVILEGED_SHARE = 0.15
 KINDS = ("diffusion", "ar")
+# a computed value in a worked answer: the number behind an "=", in the final answer, or named in words
+VALUE = re.compile(r"(?:[=#]|\bis|\bby|\bcancel) (\d+)|\{(\d+)\}")
 # arithmetic in words is learned last, so it is shown most
 TASK_WEIGHTS = {"gsm8k": 10, "math": 6, "mbpp": 2, "humaneval": 2}
 
@@ -72,23 +75,18 @@ def drawer(tokenizer: PreTrainedTokenizerFast, drill_share: float) -> Draw:
     from methods.distill.corpus import Example
 
     def draw(rng: random.Random) -> Example:
-        if rng.random() < drill_share:
-            return drilled(*drill.example(rng))
-        problem = draw_problem(rng)
-        prompt = problem.prompt
-        if rng.random() < PRIVILEGED_SHARE:
-            prompt = privileged(prompt, problem.reference)
-        return Example(tokenizer(prompt).input_ids, tokenizer(problem.answers(rng)).input_ids)
-
-    def drilled(prompt: str, equations: list[tuple[str, str]]) -> Example:
-        answer: list[int] = []
-        hidden: list[bool] = []
-        for known, said in equations:
-            for text, masked in ((known, False), (said, True)):
-                ids = tokenizer(text).input_ids
-                answer += ids
-                hidden += [masked] * len(ids)
-        return Example(tokenizer(prompt).input_ids, answer, hidden)
+        drilled = rng.random() < drill_share
+        if drilled:
+            prompt, answer = drill.example(rng)
+        else:
+            problem = draw_problem(rng)
+            prompt, answer = problem.prompt, problem.answers(rng)
+            if rng.random() < PRIVILEGED_SHARE:
+                prompt = privileged(prompt, problem.reference)
+        encoded = tokenizer(answer, return_offsets_mapping=True)
+        spans = [match.span(match.lastindex or 0) for match in VALUE.finditer(answer)]
+        values = [any(a < end and start < b for a, b in spans) for start, end in encoded.offset_mapping]
+        return Example(tokenizer(prompt).input_ids, encoded.input_ids, values, drilled)
 
     return draw
 

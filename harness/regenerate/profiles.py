@@ -42,7 +42,7 @@ PROFILES = {
     "full": Profile(
         name="full",
         base_steps=0,
-        ar_steps=0,
+        ar_steps=1500,
         problems=1600,
         limit=250,
         extra_seeds={"d3llm": (1, 2), "tad_quality": (1, 2), "tad_speed": (1, 2)},

@@ -18,12 +18,14 @@ from torch import Tensor
 class Example:
     """Token ids of a prompt and of its answer (without EOS).
 
-    open: for a drill, which answer tokens may be masked (all of them are, every time); None for a worked answer.
+    values: which answer tokens are computed values (what stands behind an "="), as long as `answer`.
+    drill: whether nothing but the values is ever masked.
     """
 
     prompt: list[int]
     answer: list[int]
-    open: list[bool] | None = None
+    values: list[bool]
+    drill: bool = False
 
 
 Draw = Callable[[random.Random], Example]
@@ -31,15 +33,16 @@ Draw = Callable[[random.Random], Example]
 
 @dataclass
 class Batch:
-    """Canvases of one length. ids: [B, L]. answer: [B, L] bool, the slots that may be masked. start: [B] first slot.
+    """Canvases of one length L, B of them.
 
-    drill: [B] bool, rows whose open slots are all masked.
-
+    ids: [B, L]. answer: [B, L] bool, everything behind the prompt. values: [B, L] bool, the computed values in it.
+    start: [B], the first slot of the answer. drill: [B] bool, rows of which only the values are masked.
     weight: [B, L], the weight of each slot in the loss: 1 for the answer and its first EOS, less in the tail.
     """
 
     ids: Tensor
     answer: Tensor
+    values: Tensor
     start: Tensor
     weight: Tensor
     drill: Tensor
@@ -49,20 +52,18 @@ def collate(examples: Sequence[Example], length: int, eos: int, tail_weight: flo
     """Canvases of `length` tokens; the slots behind an answer's first EOS are EOS and weigh `tail_weight`."""
     ids = torch.full((len(examples), length), eos)
     answer = torch.zeros(len(examples), length, dtype=torch.bool)
+    values = torch.zeros(len(examples), length, dtype=torch.bool)
     weight = torch.zeros(len(examples), length)
     start = torch.tensor([len(example.prompt) for example in examples])
-    drill = torch.tensor([example.open is not None for example in examples])
+    drill = torch.tensor([example.drill for example in examples])
     for row, example in enumerate(examples):
         begin, end = len(example.prompt), len(example.prompt) + len(example.answer)
         ids[row, :end] = torch.tensor(example.prompt + example.answer)
-        if example.open is not None:
-            answer[row, begin:end] = torch.tensor(example.open)
-            weight[row] = answer[row].float()
-            continue
         answer[row, begin:] = True
+        values[row, begin:end] = torch.tensor(example.values)
         weight[row, begin : end + 1] = 1.0
         weight[row, end + 1 :] = tail_weight
-    return Batch(ids, answer, start, weight, drill)
+    return Batch(ids, answer, values, start, weight, drill)
 
 
 def batches(draw: Draw, rng: random.Random, size: int, parts: int, gen_length: int, eos: int) -> list[Batch]:
@@ -79,20 +80,25 @@ def batches(draw: Draw, rng: random.Random, size: int, parts: int, gen_length: i
     return made
 
 
-def random_mask(batch: Batch, block: int, block_share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def random_mask(
+    batch: Batch, block: int, block_share: float, value_share: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Which slots to mask and what each masked slot weighs: ([B, L] bool, [B, L] float).
 
-    A share of the rows is masked as LLaDA pretrains (arXiv 2502.09992, eq. 3): every slot with probability t and
-    weight 1/t. Here t = u^2 with u ~ U(0, 1) stratified over the batch, and the weight is 2/sqrt(t): the same
-    expectation (the density of t is 1/(2 sqrt(t))), less variance, and more canvases in which only a few slots are
-    open, which is where arithmetic is learned. The other rows (`block_share`) look like semi-autoregressive
-    decoding: one block masked with probability t, everything right of it masked and without weight. In a drill every
-    open slot is masked.
+    Three kinds of rows:
+
+    - as LLaDA pretrains (arXiv 2502.09992, eq. 3): every slot masked with probability t, weight 1/t. Here t = u^2 with
+      u ~ U(0, 1) stratified over the batch, and the weight is 2/sqrt(t): the same expectation (the density of t is
+      1/(2 sqrt(t))), less variance, and more canvases in which only a few slots are open;
+    - a share `block_share` of them looks like semi-autoregressive decoding: one block masked with probability t,
+      everything right of it masked and without weight;
+    - a share `value_share` of the rows, and every drill: the computed values masked and nothing else, weight 1. Random
+      masks rarely hide a value and leave its operands open, and the many possible wordings drown what they teach:
+      without these rows two thirds of the sums were still wrong after 2400 steps, with them a fifth after 900.
     """
     rows, length = batch.ids.shape
     t = (torch.rand(1, generator=generator) + torch.arange(rows) / rows) % 1.0
     t = t[torch.randperm(rows, generator=generator)].square().clamp(0.02, 1.0)[:, None]
-    t = torch.where(batch.drill[:, None], 1.0, t)
     hidden = (torch.rand(rows, length, generator=generator) < t) & batch.answer
     weight = batch.weight * 2 / t.sqrt()
 
@@ -102,6 +108,10 @@ def random_mask(batch: Batch, block: int, block_share: float, generator: torch.G
     chosen = (torch.rand(rows, 1, generator=generator) * count).long()
     inside = (offset // block == chosen) & batch.answer
     right = (offset // block > chosen) & batch.answer
-    blocky = (torch.rand(rows, 1, generator=generator) < block_share) & ~batch.drill[:, None]
+    blocky = torch.rand(rows, 1, generator=generator) < block_share
     masked = torch.where(blocky, (hidden & inside) | right, hidden)
-    return masked, torch.where(blocky, weight * inside, weight)
+    weight = torch.where(blocky, weight * inside, weight)
+
+    valued = (torch.rand(rows, 1, generator=generator) < value_share) & batch.values.any(1, keepdim=True)
+    valued |= batch.drill[:, None]
+    return torch.where(valued, batch.values, masked), torch.where(valued, batch.weight, weight)

@@ -39,10 +39,11 @@ class PretrainConfig:
     gen_length: int = 96
     block: int = 16
     block_share: float = 0.5
-    steps: int = 2400
+    steps: int = 4000
     batch: int = 48
     parts: int = 2
-    drill_share: float = 0.4
+    drill_share: float = 0.2
+    value_share: float = 0.5
     lr_matrix: float = 0.004
     lr_other: float = 0.002
     warmup: int = 100
@@ -197,7 +198,7 @@ def train_step(
             if config.kind == "ar":
                 loss = ar_loss(body, model.lm_head, batch)
             else:
-                masked, weight = random_mask(batch, config.block, config.block_share, noise)
+                masked, weight = random_mask(batch, config.block, config.block_share, config.value_share, noise)
                 loss = diffusion_loss(body, model.lm_head, batch, special["mask"], masked, weight)
         (loss / len(parts)).backward()
         total += float(loss.detach()) / len(parts)

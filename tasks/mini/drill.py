@@ -32,8 +32,8 @@ def equation(rng: random.Random) -> tuple[str, int]:
     return f"{a} + {b}", a + b
 
 
-def example(rng: random.Random) -> tuple[str, list[tuple[str, str]]]:
-    """(prompt, equations): a few left sides, then each as (" left =", " value."): what is given and what is asked."""
+def example(rng: random.Random) -> tuple[str, str]:
+    """(prompt, answer): a few left sides, then each as an equation."""
     rows = [equation(rng) for _ in range(rng.randint(3, 6))]
     prompt = "Question: " + ", ".join(left for left, _ in rows) + "\nAnswer:"
-    return prompt, [(f" {left} =", f" {value}.") for left, value in rows]
+    return prompt, "".join(f" {left} = {value}." for left, value in rows)
