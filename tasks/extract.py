@@ -197,10 +197,11 @@ def program(text: str, entries: Collection[str] = (), prompt: str = "", also: Co
         if start and _body(found, entries) == given:
             continue  # nothing but the prompt's own stub was Python
         defined = {name for node in tree.body for name in _names(node)[0]}
-        if not entries or any(entry in defined for entry in entries):
-            return reachable(found, [*entries, *also])
-        fallback = fallback or reachable(found, [*entries, *also])
-    return fallback
+        needed = reachable(found, [*entries, *also])
+        if needed and (not entries or any(entry in defined for entry in entries)):
+            return needed
+        fallback = fallback or needed
+    return fallback or None  # a lone `return` or `assert` is Python, but no program
 
 
 def _body(source: str, entries: Collection[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,21 +118,65 @@ def test_strict_raises_where_the_reference_raises() -> None:
     assert aup([(1, 74), (2, 60), (9, 73)], 74, strict=True) == aup([(1, 74), (9, 73)], 74)
 
 
+def test_each_option_reaches_both_ends_of_a_piece() -> None:
+    # both points below the cohort's best, so both weights depend on alpha: exp(-2 / 4) and exp(-2 / 2)
+    got = aup([(1.0, 75.0), (3.0, 50.0)], 100.0, alpha=2.0, drop=30.0)
+    assert got == pytest.approx(75 + 2 * (75 * math.exp(-0.5) + 50 * math.exp(-1.0)) / 2)
+
+
+def test_a_point_on_the_floor_counts() -> None:
+    points = [(1.0, 80.0), (3.0, 75.0)]  # exactly `drop` below the slowest
+    assert kept(points) == points
+    assert kept(points, drop=4.9) == points[:1]
+    assert aup(points, 80) > 80
+    assert aup(points, 80) == aup(points, 80, strict=True)
+    assert aup([(1.0, 80.0), (3.0, 80.0)], 80, drop=0) == pytest.approx(3 * 80)
+
+
+def test_the_weight_at_the_ends_of_y_max() -> None:
+    assert weight(0.0, 0.0) == 1.0
+    assert weight(0.25, 0.5) == pytest.approx(math.exp(-1.5))  # a cohort below one percent is a cohort like any other
+
+
+NO_TPF = "TPF {} is not a positive number of tokens per forward."
+NO_PERCENT = "Accuracy {} is not a percentage from 0 to 100."
+NO_TOP = "y_max {} is not an accuracy in percent."
+ABOVE_ZERO = "y_max 0 says that no method solved anything, but a point is above 0."
+FELL = (
+    "The fastest point (9, 60) is more than 5 points below the slowest (74); the reference stops here. "
+    "Leave strict off to drop such points."
+)
+
+
 @pytest.mark.parametrize(
-    ("points", "y_max"),
+    ("points", "y_max", "options", "sentence"),
     [
-        ([], 80),
-        ([(0.0, 50.0)], 80),
-        ([(-1.0, 50.0)], 80),
-        ([(math.nan, 50.0)], 80),
-        ([(math.inf, 50.0)], 80),
-        ([(1.0, math.nan)], 80),
-        ([(1.0, 100.5)], 80),
-        ([(1.0, -1.0)], 80),
-        ([(1.0, 50.0)], 0),
-        ([(1.0, 50.0)], math.nan),
+        ([], 80, {}, "AUP needs at least one point (TPF, accuracy)."),
+        ([(0.0, 50.0)], 80, {}, NO_TPF.format(0.0)),
+        ([(-1.0, 50.0)], 80, {}, NO_TPF.format(-1.0)),
+        ([(math.nan, 50.0)], 80, {}, NO_TPF.format("nan")),
+        ([(math.inf, 50.0)], 80, {}, NO_TPF.format("inf")),
+        ([(1.0, math.nan)], 80, {}, NO_PERCENT.format("nan")),
+        ([(1.0, 100.5)], 80, {}, NO_PERCENT.format(100.5)),
+        ([(1.0, -1.0)], 80, {}, NO_PERCENT.format(-1.0)),
+        ([(1.0, 50.0)], 0, {}, ABOVE_ZERO),
+        ([(1.0, 0.0), (2.0, 0.5)], 0, {}, ABOVE_ZERO),
+        ([(1.0, 50.0)], math.nan, {}, NO_TOP.format("nan")),
+        ([(1.0, 50.0)], math.inf, {}, NO_TOP.format("inf")),
+        ([(1.0, 50.0)], -1.0, {}, NO_TOP.format(-1.0)),
+        ([(1.0, 50.0)], 80, {"alpha": -0.5}, "alpha (-0.5) and drop (5.0) must not be negative."),
+        ([(1.0, 50.0)], 80, {"drop": -0.5}, "alpha (3.0) and drop (-0.5) must not be negative."),
+        ([(1.0, 74.0), (4.0, 72.0), (9.0, 60.0)], 74, {"strict": True}, FELL),
     ],
 )
-def test_points_that_mean_nothing_are_refused(points: list[tuple[float, float]], y_max: float) -> None:
-    with pytest.raises(ValueError):
-        aup(points, y_max)
+def test_what_means_nothing_is_refused_in_a_sentence(
+    points: list[tuple[float, float]], y_max: float, options: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ValueError) as refused:
+        aup(points, y_max, **options)
+    assert str(refused.value) == sentence
+
+
+def test_the_kept_points_refuse_a_negative_drop_too() -> None:
+    with pytest.raises(ValueError, match="must not be negative"):
+        kept([(1.0, 50.0)], drop=-1.0)

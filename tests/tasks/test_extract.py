@@ -89,7 +89,17 @@ def test_a_prompt_gives_imports_and_helpers() -> None:
     assert "unused" in str(extract.program("    return a + b", ["add"], prompt, also=["unused"]))
 
 
-NOTHING = ["", "   \n", "I cannot do that.", "The answer is 42", "```python\n```", "'just a string'", "(((("]
+NOTHING = [
+    "",
+    "   \n",
+    "I cannot do that.",
+    "The answer is 42",
+    "```python\n```",
+    "'just a string'",
+    "((((",
+    "return",
+    "assert add(1, 1) == 2",
+]
 
 
 @pytest.mark.parametrize("text", NOTHING)
