@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import resource
 import shlex
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,6 +59,7 @@ class Ledger:
     folder: Path
     stages: Sequence[Stage]
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
         file = self.folder / "stages.json"
@@ -90,38 +92,66 @@ class Ledger:
             return False
         return record.get("output") is not None and record["output"] == self.output(stage)
 
-    def run(self, say: Callable[[str], None], until: str | None = None) -> None:
-        """Run what is not fresh, in order. Raises UserError naming the stage whose command failed."""
-        for number, stage in enumerate(self.stages, 1):
-            place = f"[{number}/{len(self.stages)}] {stage.name}"
-            if self.fresh(stage):
-                say(f"{place}: unchanged, skipped ({self.records[stage.name]['minutes']:.1f} min when it ran)")
-            else:
-                say(f"{place}: {stage.typed()}")
-                self._run(stage)
-                say(f"{place}: done in {self.records[stage.name]['minutes']:.1f} min")
-            if stage.name == until:
-                return
+    def run(self, say: Callable[[str], None], until: str | None = None, jobs: int = 1) -> None:
+        """Run what is not fresh, up to `jobs` stages at a time, each after the stages it reads from.
 
-    def _run(self, stage: Stage) -> None:
+        Stops starting stages when one fails, waits for the others, then raises UserError naming the first that failed.
+        """
+        last = next((i for i, stage in enumerate(self.stages) if stage.name == until), len(self.stages) - 1)
+        waiting = list(self.stages[: last + 1])
+        if until:  # what `until` does not read from need not run
+            needed = self._needed(waiting[-1])
+            waiting = [stage for stage in waiting if stage.name in needed]
+        running: dict[Future[None], Stage] = {}
+        failures: list[BaseException] = []
+        with ThreadPoolExecutor(jobs) as pool:
+            while running or (waiting and not failures):
+                unfinished = {stage.name for stage in (*waiting, *running.values())}
+                for stage in [stage for stage in waiting if not unfinished & set(stage.after)]:
+                    if len(running) == jobs or failures:
+                        break
+                    waiting.remove(stage)
+                    running[pool.submit(self._visit, stage, say, jobs)] = stage
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    running.pop(future)
+                    failures += [error] if (error := future.exception()) else []
+        if failures:
+            raise failures[0]
+
+    def _needed(self, stage: Stage) -> set[str]:
+        """The names of `stage` and of everything it reads from, directly or not."""
+        by_name = {stage.name: stage for stage in self.stages}
+        return {stage.name}.union(*(self._needed(by_name[name]) for name in stage.after))
+
+    def _visit(self, stage: Stage, say: Callable[[str], None], jobs: int) -> None:
+        place = f"[{self.stages.index(stage) + 1}/{len(self.stages)}] {stage.name}"
+        if self.fresh(stage):
+            say(f"{place}: unchanged, skipped ({self.records[stage.name]['minutes']:.1f} min when it ran)")
+            return
+        say(f"{place}: {stage.typed()}")
+        self._run(stage, jobs)
+        say(f"{place}: done in {self.records[stage.name]['minutes']:.1f} min")
+
+    def _run(self, stage: Stage, jobs: int) -> None:
         key = self.key(stage)
         old = self.records.get(stage.name, {})
         earlier = old if old.get("key") == key and old.get("output") is None else {}
-        wall, cpu = time.monotonic(), _children()
-        code = 1
+        began, code, cpu = time.monotonic(), 1, 0.0
         try:
-            code = subprocess.run([sys.executable, "-m", stage.module, *stage.command], stdout=sys.stderr).returncode
+            code, cpu = _command(stage, jobs)
         finally:
             record = {
                 "key": key,
                 "command": stage.typed(),
-                "minutes": earlier.get("minutes", 0.0) + (time.monotonic() - wall) / 60,
-                "cpu_minutes": earlier.get("cpu_minutes", 0.0) + (_children() - cpu) / 60,
+                "minutes": earlier.get("minutes", 0.0) + (time.monotonic() - began) / 60,
+                "cpu_minutes": earlier.get("cpu_minutes", 0.0) + cpu / 60,
                 "output": self.output(stage) if code == 0 else None,
                 "finished": datetime.now(UTC).isoformat(timespec="seconds") if code == 0 else None,
             }
-            self.records[stage.name] = record
-            self.save()
+            with self._lock:
+                self.records[stage.name] = record
+                self.save()
         if code:
             raise UserError(f"The stage {stage.name} ended with exit code {code}; mend it and run the same again.")
         if record["output"] is None:
@@ -146,7 +176,10 @@ class Ledger:
         return "\n".join([*lines, f"| total | {total[0]:.1f} | {total[1]:.1f} |", ""])
 
 
-def _children() -> float:
-    """CPU seconds of finished child processes."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+def _command(stage: Stage, jobs: int) -> tuple[int, float]:
+    """Run the stage's command with its share of the cores; (exit code, CPU seconds of it and its children)."""
+    env = os.environ if jobs == 1 else os.environ | {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // jobs))}
+    process = subprocess.Popen([sys.executable, "-m", stage.module, *stage.command], stdout=sys.stderr, env=env)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, usage.ru_utime + usage.ru_stime

@@ -15,6 +15,7 @@ def regenerate(
     seed: int = typer.Option(0, help="Seed of weights, data and noise."),
     methods: str = typer.Option("", help="Only these rows, comma separated."),
     until: str | None = typer.Option(None, help="Stop after this stage."),
+    jobs: int = typer.Option(1, min=1, help="Stages at a time; each gets its share of the cores."),
     threads: int = typer.Option(0, min=0, help="CPU threads; 0 = all cores."),
     out: Path | None = typer.Option(None, help="Everything goes here; run again to continue."),
     dry_run: bool = typer.Option(False, "--dry-run", help="List the stages and whether they would run."),
@@ -36,7 +37,7 @@ def regenerate(
     if until is not None and until not in names:
         raise unknown("stage", until, names)
     if not dry_run:
-        ledger.run(lambda line: typer.echo(line, err=True), until)
+        ledger.run(lambda line: typer.echo(line, err=True), until, jobs)
     table = [
         {
             "stage": stage.name,

@@ -28,7 +28,7 @@ def test_every_variant_loads(name: str, variant: str) -> None:
 def test_there_is_a_recipe_for_every_distilled_row_with_a_mini_variant() -> None:
     assert recipe.names() == ["d2f", "d3llm", "dparallel", "fast_dllm_v2", "tad_quality", "tad_speed"]
     for name in recipe.names():
-        assert recipe.load(name, "mini").common.gen_length == 96
+        assert recipe.load(name, "mini").common.gen_length == 64
 
 
 def test_the_papers_numbers() -> None:
