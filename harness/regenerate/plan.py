@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import yaml
+
 from harness.regenerate.ledger import Stage
 from harness.regenerate.profiles import Profile
+from harness.suites import FOLDER
+from methods import registry
 
 STEPS = "harness.regenerate.steps"
 DATA = ("tasks/mini/*.py",)
@@ -16,6 +20,7 @@ TRAINER = (
     "methods/distill/objectives/*.py",
 )
 SCORING = ("tasks/*.py", "tasks/sandbox/*.py", "tasks/protocols/mini/*.yaml", "tasks/definitions/*.yaml")
+SWEEP = (*ENGINE, *SCORING, "methods/*.py", "harness/suites/mini.yaml")
 # the recipe of every trained row, and the trajectories it reads ("" = gold answers)
 RECIPES = {
     "dparallel": "plain",
@@ -31,8 +36,10 @@ def stages(
     out: Path, profile: Profile, *, seed: int = 0, threads: int = 0, methods: tuple[str, ...] = ()
 ) -> list[Stage]:
     """Everything between a seed and `out/report`; `methods` restricts the trained and the swept rows."""
-    suite, runs = out / "suite.yaml", out / "runs"
-    recipes = [name for name in RECIPES if not methods or name in methods]
+    suite = out / "suite.yaml"
+    rows = [method for method in _rows() if not methods or method in methods]
+    checkpoints = {registry.get(method).checkpoint for method in rows}
+    recipes = [name for name in RECIPES if name in checkpoints]
     common = ("--threads", str(threads)) if threads else ()
     plan = [
         Stage("data", ("data", str(out / "data")), (out / "data",), code=DATA, module=STEPS, exclude=()),
@@ -58,27 +65,20 @@ def stages(
     if "tad_speed" in recipes:
         trained += [_delta(out, profile, seed, common, delta) for delta in profile.deltas]
     plan += trained
-    names = tuple(stage.name for stage in trained)
-    wanted = ("--methods", ",".join(methods)) if methods else ()
-    points = ("--points", profile.points) if profile.points else ()
-    limit = ("--limit", str(profile.limit), "--out", str(runs), *points)
-    sweep = ("sweep", "--suite", str(suite), *wanted, *limit)
-    code = (*ENGINE, *SCORING, "methods/*.py")
-    main = tuple(name for name in names if "." not in name)
-    plan.append(Stage("sweep", sweep, (runs,), ("pretrain_base", "pretrain_ar", "suite", *main), code))
-    plan += [_side_sweep(out, profile, name, code) for name in names if "." in name]
-    plan.append(
-        Stage(
-            "report",
-            ("report", "--runs", str(runs), "--out", str(out / "report")),
-            (out / "report" / "leaderboard.csv",),
-            after=("sweep",),
-            code=("reports/**/*.py",),
-        )
-    )
-    cards = ("results", str(out / "weights"), str(runs))
-    plan.append(Stage("cards", cards, (out / "weights" / "results.json",), ("sweep", *main), module=STEPS))
+    sweeps = [_sweep(out, profile, method) for method in rows]
+    plan += sweeps + [_side_sweep(out, profile, stage.name) for stage in trained if "." in stage.name]
+    done = tuple(stage.name for stage in sweeps)
+    runs = ("--runs", str(out / "runs"))
+    report = ("report", *runs, "--out", str(out / "report"))
+    plan.append(Stage("report", report, (out / "report" / "leaderboard.csv",), done, ("reports/**/*.py",)))
+    cards = ("results", str(out / "weights"), str(out / "runs"))
+    plan.append(Stage("cards", cards, (out / "weights" / "results.json",), done, module=STEPS))
     return plan
+
+
+def _rows() -> list[str]:
+    """The mini suite's methods in its order: every row of the leaderboard."""
+    return list(yaml.safe_load((FOLDER / "mini.yaml").read_text(encoding="utf-8"))["settings"])
 
 
 def _pretraining(out: Path, profile: Profile, seed: int, common: tuple[str, ...]) -> list[Stage]:
@@ -131,10 +131,27 @@ def _delta(out: Path, profile: Profile, seed: int, common: tuple[str, ...], delt
     return _training(out, "tad_speed", profile, seed, common, f"tad_speed.delta{delta}", (f"delta={delta}",))
 
 
-def _side_sweep(out: Path, profile: Profile, name: str, code: tuple[str, ...]) -> Stage:
+def _sweep(out: Path, profile: Profile, method: str) -> Stage:
+    """One row of the leaderboard: every task at every point."""
+    checkpoint = registry.get(method).checkpoint
+    trained = f"pretrain_{checkpoint}" if checkpoint in ("base", "ar") else checkpoint
+    runs = out / "runs" / method
+    command = ("sweep", "--suite", str(out / "suite.yaml"), "--methods", method, *_points(profile, method))
+    return Stage(f"sweep_{method}", (*command, *_size(profile, runs)), (runs,), (trained, "suite"), SWEEP)
+
+
+def _side_sweep(out: Path, profile: Profile, name: str) -> Stage:
     """GSM8K of a model beside the leaderboard: another seed, another delta."""
     method = name.partition(".")[0]
     runs = out / "runs_extra" / name
-    command = ("sweep", "--suite", str(out / "suite.yaml"), "--methods", method, "--tasks", "gsm8k")
-    where = ("--checkpoint", str(out / "extra" / name), "--limit", str(profile.limit), "--out", str(runs))
-    return Stage(f"sweep_{name}", (*command, *where), (runs,), (name,), code)
+    command = ("sweep", "--suite", str(out / "suite.yaml"), "--methods", method, *_points(profile, method))
+    side = ("--tasks", "gsm8k", "--checkpoint", str(out / "extra" / name))
+    return Stage(f"sweep_{name}", (*command, *side, *_size(profile, runs)), (runs,), (name, "suite"), SWEEP)
+
+
+def _points(profile: Profile, method: str) -> tuple[str, ...]:
+    return ("--points", profile.points[method]) if method in profile.points else ()
+
+
+def _size(profile: Profile, runs: Path) -> tuple[str, ...]:
+    return ("--limit", str(profile.limit), "--calibrate", "0", "--out", str(runs))

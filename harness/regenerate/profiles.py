@@ -11,8 +11,9 @@ from harness.errors import unknown
 class Profile:
     """Sizes of a regeneration. steps are optimiser steps, problems and limit are counted per task set and per task.
 
-    distil_steps: by recipe, 0 = the recipe's own. points: `harness sweep --points`, "" = every method's own.
-    extra_seeds: (recipe, seeds) trained once more for the spread; deltas: the ablation of TAD's delta, () = none.
+    distil_steps: by recipe, 0 = the recipe's own. points: `harness sweep --points` by method; else the method's own.
+    extra_seeds: (recipe, seeds) trained once more for the spread. deltas: values of TAD's delta beside those of
+    TAD-Quality and TAD-Speed, which belong to the same ablation.
     """
 
     name: str
@@ -21,7 +22,7 @@ class Profile:
     problems: int
     distil_steps: dict[str, int] = field(default_factory=dict)
     limit: int = 500
-    points: str = ""
+    points: dict[str, str] = field(default_factory=dict)
     extra_seeds: dict[str, tuple[int, ...]] = field(default_factory=dict)
     deltas: tuple[int, ...] = ()
 
@@ -30,14 +31,22 @@ class Profile:
         return self.distil_steps.get(recipe, self.distil_steps.get("all", 0))
 
 
+ENTROPY, CONFIDENCE = "0,0.3,0.5,1", "1,0.9,0.7,0.5"
+POINTS = {
+    **dict.fromkeys(("multi_block", "dparallel", "d3llm", "d3llm_cache", "tad_quality", "tad_speed"), ENTROPY),
+    **dict.fromkeys(("fast_dllm_prefix", "fast_dllm_dual", "d2f", "fast_dllm_v2"), CONFIDENCE),
+    "fast_dllm_factor": "0,0.5,1,2",
+    "ar_speculative": "0,2,5,10",
+}
 PROFILES = {
     "quick": Profile(
         name="quick",
-        base_steps=2500,
-        ar_steps=800,
+        base_steps=1200,
+        ar_steps=500,
         problems=320,
         distil_steps={"all": 60, "fast_dllm_v2": 120},
         limit=40,
+        points=POINTS,
     ),
     "full": Profile(
         name="full",
@@ -45,8 +54,9 @@ PROFILES = {
         ar_steps=1500,
         problems=1600,
         limit=250,
+        points=POINTS,
         extra_seeds={"d3llm": (1, 2), "tad_quality": (1, 2), "tad_speed": (1, 2)},
-        deltas=(2, 4, 8, 16),
+        deltas=(2, 16),
     ),
 }
 

@@ -72,7 +72,7 @@ def test_the_plan_is_complete_and_in_order(tmp_path: Path, name: str) -> None:
         assert set(stage.after) <= seen, stage.name
         assert stage.name not in seen
         seen.add(stage.name)
-    assert {"data", "tokenizer", "pretrain_base", "pretrain_ar", "sweep", "report"} <= seen
+    assert {"data", "tokenizer", "pretrain_base", "pretrain_ar", "sweep_vanilla", "sweep_d3llm_cache", "report"} <= seen
     assert {"d3llm", "tad_quality", "tad_speed", "dparallel", "d2f", "fast_dllm_v2"} <= seen
     assert {f"tad_speed.delta{delta}" for delta in profile_of(name).deltas} <= seen
     for stage in plan:
