@@ -66,13 +66,19 @@ def stages(
         trained += [_delta(out, profile, seed, common, delta) for delta in profile.deltas]
     plan += trained
     sweeps = [_sweep(out, profile, method) for method in rows]
-    plan += sweeps + [_side_sweep(out, profile, stage.name) for stage in trained if "." in stage.name]
+    side = [_side_sweep(out, profile, stage.name) for stage in trained if "." in stage.name]
+    plan += sweeps + side
     done = tuple(stage.name for stage in sweeps)
     runs = ("--runs", str(out / "runs"))
     report = ("report", *runs, "--out", str(out / "report"))
     plan.append(Stage("report", report, (out / "report" / "leaderboard.csv",), done, ("reports/**/*.py",)))
     cards = ("results", str(out / "weights"), str(out / "runs"))
     plan.append(Stage("cards", cards, (out / "weights" / "results.json",), done, module=STEPS))
+    if side:
+        code = ("harness/regenerate/findings.py", "harness/stats/*.py", "reports/aup.py")
+        after = ("report", *(stage.name for stage in side))
+        files = tuple(out / "report" / name for name in ("seeds.csv", "delta.csv"))
+        plan.append(Stage("findings", ("findings", str(out), profile.name), files, after, code, STEPS))
     return plan
 
 

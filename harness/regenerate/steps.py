@@ -93,7 +93,7 @@ def write_results(weights: Path, runs: Path) -> dict[str, int]:
 
 
 def main(arguments: list[str]) -> None:
-    """`... steps data FOLDER | tokenizer FOLDER | suite FILE PROFILE | results WEIGHTS RUNS`."""
+    """`... steps data|tokenizer FOLDER`, `suite FILE PROFILE`, `results WEIGHTS RUNS` or `findings FOLDER PROFILE`."""
     step, *rest = arguments
     if step == "data":
         print(json.dumps(write_data(Path(rest[0]))))
@@ -103,6 +103,12 @@ def main(arguments: list[str]) -> None:
         write_suite(Path(rest[0]), rest[1])
     elif step == "results":
         print(json.dumps(write_results(Path(rest[0]), Path(rest[1]))))
+    elif step == "findings":
+        from harness.regenerate.findings import write_findings
+        from harness.regenerate.profiles import profile_of
+
+        profile = profile_of(rest[1])
+        print(json.dumps(write_findings(Path(rest[0]), profile.deltas, profile.extra_seeds)))
     else:
         raise SystemExit(f"unknown step {step}")
 

@@ -1,0 +1,97 @@
+"""What the models beside the leaderboard say: the spread between training seeds, and the ablation over TAD's delta.
+
+Everything is on the GSM8K of the suite and in one cohort: y_max is the best accuracy among all curves of the table.
+"""
+
+from __future__ import annotations
+
+import csv
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.stats import Samples, bootstrap_aup, wilson
+from harness.store import find_runs
+from methods.distill import recipe
+from reports.aup import aup
+
+Curve = dict[float, Samples]
+TASK = "gsm8k"
+
+
+def read_curve(folder: Path) -> Curve:
+    """The points of one swept model on `TASK`, {axis value: samples}, in order of the axis. {} without runs."""
+    runs = [run for run in find_runs(folder) if run.run()["task"] == TASK and run.summary()] if folder.is_dir() else []
+    points = {run.run()["axis_value"]: Samples.from_rows(run.samples(light=True)) for run in runs}
+    return dict(sorted(points.items()))
+
+
+def measured(curves: Mapping[str, Curve]) -> dict[str, dict[str, Any]]:
+    """Of each curve: its strictest point, its point at 0.5 (the methods' default), and AUP with its interval."""
+    clouds = {name: list(curve.values()) for name, curve in curves.items()}
+    y_max = max(point.accuracy for cloud in clouds.values() for point in cloud)
+    intervals = bootstrap_aup(clouds)
+    rows = {}
+    for name, curve in curves.items():
+        strict, default = curve[min(curve)], curve[0.5]
+        low, high = wilson(int(strict.correct.sum()), len(strict))
+        rows[name] = {
+            "accuracy_tpf1": strict.accuracy,
+            "accuracy_tpf1_lo": low,
+            "accuracy_tpf1_hi": high,
+            "tpf_strict": strict.tpf,
+            "accuracy_default": default.accuracy,
+            "tpf_default": default.tpf,
+            "aup": aup([(point.tpf, point.accuracy) for point in clouds[name]], y_max),
+            "aup_lo": intervals[name][0],
+            "aup_hi": intervals[name][1],
+            "n": len(strict),
+        }
+    return rows
+
+
+def delta_rows(out: Path, deltas: Sequence[int]) -> list[dict[str, Any]]:
+    """The ablation: one row a delta, in order; TAD-Quality and TAD-Speed are two of its models."""
+    folders = {f"delta {delta}": out / "runs_extra" / f"tad_speed.delta{delta}" for delta in deltas}
+    for name in ("tad_quality", "tad_speed"):
+        folders[f"delta {recipe.load(name, 'mini').settings.delta}"] = out / "runs" / name
+    folders["undistilled"] = out / "runs" / "multi_block"
+    curves = {name: curve for name, folder in folders.items() if (curve := read_curve(folder))}
+    rows = measured(curves) if curves else {}
+    order = sorted(rows, key=lambda name: int(name.removeprefix("delta ")) if name != "undistilled" else 0)
+    return [{"model": name} | rows[name] for name in order]
+
+
+def seed_rows(out: Path, seeds: Mapping[str, Sequence[int]]) -> list[dict[str, Any]]:
+    """One row per training seed of each recipe, and one with the mean and the standard deviation between them."""
+    rows: list[dict[str, Any]] = []
+    for name, extra in seeds.items():
+        folders = {"0": out / "runs" / name} | {str(n): out / "runs_extra" / f"{name}.seed{n}" for n in extra}
+        curves = {seed: curve for seed, folder in folders.items() if (curve := read_curve(folder))}
+        if len(curves) < 2:
+            continue
+        found = measured(curves)
+        rows += [{"method": name, "seed": seed} | row for seed, row in found.items()]
+        for word, reduce in (("mean", statistics.mean), ("sd", statistics.stdev)):
+            columns = ("accuracy_tpf1", "tpf_strict", "accuracy_default", "tpf_default", "aup")
+            rows.append({"method": name, "seed": word} | {c: reduce([r[c] for r in found.values()]) for c in columns})
+    return rows
+
+
+def write_findings(out: Path, deltas: Sequence[int], seeds: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """Write `seeds.csv` and `delta.csv` into `out/report` (those there is something to say of); rows per file."""
+    counts = {}
+    for name, rows in (("seeds", seed_rows(out, seeds)), ("delta", delta_rows(out, deltas))):
+        counts[name] = len(rows)
+        if not rows:
+            continue
+        with (out / "report" / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows({key: _short(value) for key, value in row.items()} for row in rows)
+    return counts
+
+
+def _short(value: Any) -> Any:
+    return round(value, 3) if isinstance(value, float) else value

@@ -1,0 +1,64 @@
+"""Seeds and the delta ablation, out of run folders."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from harness.regenerate.findings import delta_rows, seed_rows, write_findings
+from methods.distill import recipe
+from tests.reports.make_runs import make_run
+
+FAST, SLOW = 6.0, 2.0
+
+
+def curve(folder: Path, method: str, accuracy: float, tpf: float, tag: str = "") -> None:
+    for threshold, speed in ((0.0, 1.0), (0.5, tpf)):
+        make_run(folder, method, "gsm8k", threshold, n=120, accuracy=accuracy, tpf=speed, tag=tag)
+    make_run(folder, method, "math", 0.5, n=5, tag=tag)  # another task is no part of the table
+
+
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "report").mkdir()
+    curve(tmp_path / "runs" / "multi_block", "multi_block", 0.8, SLOW)
+    curve(tmp_path / "runs" / "tad_quality", "tad_quality", 0.8, 3.0)
+    curve(tmp_path / "runs" / "tad_speed", "tad_speed", 0.8, FAST)
+    curve(tmp_path / "runs_extra" / "tad_speed.delta16", "tad_speed", 0.3, FAST)
+    curve(tmp_path / "runs_extra" / "tad_speed.seed1", "tad_speed", 0.7, FAST, tag="b")
+    return tmp_path
+
+
+def test_the_ablation_is_in_order_and_counts_the_two_tad_models(tmp_path: Path) -> None:
+    rows = delta_rows(folder(tmp_path), (2, 16))
+    quality, speed = (recipe.load(name, "mini").settings.delta for name in ("tad_quality", "tad_speed"))
+    assert [row["model"] for row in rows] == ["undistilled", f"delta {quality}", f"delta {speed}", "delta 16"]
+    undistilled, slow, fast, wrong = rows
+    assert undistilled["aup"] < slow["aup"] < fast["aup"]
+    assert wrong["aup"] < undistilled["aup"], "speed without accuracy is worth little"
+    for row in rows:
+        assert row["aup_lo"] <= row["aup"] <= row["aup_hi"]
+        assert row["accuracy_tpf1_lo"] <= row["accuracy_tpf1"] <= row["accuracy_tpf1_hi"]
+        assert row["tpf_strict"] < row["tpf_default"]
+        assert row["n"] == 120
+
+
+def test_seeds_have_a_mean_and_a_spread(tmp_path: Path) -> None:
+    rows = seed_rows(folder(tmp_path), {"tad_speed": (1, 2), "d3llm": (1,)})
+    assert [row["seed"] for row in rows] == ["0", "1", "mean", "sd"], "seed 2 and d3llm were never trained"
+    first, second, mean, sd = rows
+    assert mean["aup"] == pytest.approx((first["aup"] + second["aup"]) / 2)
+    assert sd["tpf_default"] == pytest.approx(abs(first["tpf_default"] - second["tpf_default"]) / 2**0.5)
+
+
+def test_files(tmp_path: Path) -> None:
+    out = folder(tmp_path)
+    assert write_findings(out, (2, 16), {"tad_speed": (1, 2)}) == {"seeds": 4, "delta": 4}
+    with (out / "report" / "delta.csv").open() as file:
+        assert next(row["model"] for row in csv.DictReader(file)) == "undistilled"
+    assert (out / "report" / "seeds.csv").read_text().splitlines()[3].startswith("tad_speed,mean,")
+
+
+def test_nothing_to_say(tmp_path: Path) -> None:
+    assert write_findings(tmp_path, (2,), {"tad_speed": (1,)}) == {"seeds": 0, "delta": 0}
