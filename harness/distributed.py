@@ -1,15 +1,22 @@
 """Data parallel runs under `torchrun` or `accelerate launch`: every process decodes its own share of the documents.
 
 lm-eval shards by `rank` and `world_size` and calls `all_gather`, `gather_object` and `barrier`; its released base
-class has single-process answers for all five, which `DataParallel` replaces. Only small host-side values travel,
-so the group is gloo on any machine. torch is imported when a group is joined.
+class has single-process answers for all five, which `DataParallel` replaces. `harness run` has one meeting point more,
+`Group.agree`, where ranks that failed and ranks that did not find each other. Only small host-side values travel, so
+the group is gloo on any machine. torch is imported when a group is joined.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Mapping
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +29,29 @@ if TYPE_CHECKING:
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 _LAUNCHED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+_POLL = 0.1  # seconds between two looks at whether the others have come
+
+
+class AgreedError(Exception):
+    """A failure that every rank knows of. exit_code: that of the first rank that failed, None for a bug there."""
+
+    def __init__(self, sentence: str, exit_code: int | None) -> None:
+        super().__init__(sentence)
+        self.exit_code = exit_code
+
+
+class LostError(UserError):
+    """Another process of the group has ended before its time."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another process of this run has died (its launcher says which). Finished samples are kept; the same "
+            "command goes on with the rest."
+        )
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which a launcher sends to the others when one of its processes has died."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +105,73 @@ class Group:
         dist.all_gather_object(parts, dict(mine))
         return {key: value for part in reversed(parts) for key, value in part.items()}
 
+    def agree(
+        self, value: Any = None, error: BaseException | None = None, meanwhile: Callable[[], None] | None = None
+    ) -> list[Any]:
+        """The values of all ranks, on every rank; or, if any rank came with an `error`, AgreedError on every rank.
+
+        All calls of it are alike, so a rank that failed meets the others wherever they come next. The sentence is
+        that of the first rank that failed; `meanwhile` is called again and again while others are waited for. In a
+        group of one an error is raised as it is. Raises LostError when a rank has died.
+        """
+        if self.world_size == 1:
+            if error is not None:
+                raise error
+            return [value]
+        found = self._meet((_told(error), value), meanwhile)
+        for rank, (told, _) in enumerate(found):
+            if told is not None:
+                where = "" if rank == self.rank else f"Process {rank} on {told[2]}: "
+                raise AgreedError(where + told[0], told[1]) from error
+        return [value for _, value in found]
+
+    def _meet(self, mine: Any, meanwhile: Callable[[], None] | None) -> list[Any]:
+        import torch.distributed as dist
+
+        found: list[Any] = [None] * self.world_size
+        try:
+            coming = dist.barrier(async_op=True)
+        except RuntimeError as error:
+            raise LostError from error
+        while not coming.is_completed():
+            if meanwhile is not None:
+                meanwhile()
+            time.sleep(_POLL)
+        try:
+            coming.wait()
+            dist.all_gather_object(found, mine)
+        except RuntimeError as error:  # what gloo raises for a closed connection
+            raise LostError from error
+        return found
+
+    def attempt(self, work: Callable[[], Value]) -> Value:
+        """What `work()` gives here, once it has succeeded on every rank; AgreedError on all if it failed on one."""
+        if self.world_size == 1:
+            return work()
+        try:
+            done = work()
+        except Exception as error:
+            self.agree(error=error)
+            raise
+        self.agree()
+        return done
+
     def barrier(self) -> None:
         """Wait for all ranks."""
         if self.world_size > 1:
             import torch.distributed as dist
 
             dist.barrier()
+
+
+def _told(error: BaseException | None) -> tuple[str, int | None, str] | None:
+    """What the other ranks are told about an error: sentence (a traceback for a bug), exit code, host."""
+    if error is None:
+        return None
+    code = getattr(error, "exit_code", None)
+    known = isinstance(code, int)
+    words = str(error) if known else "".join(traceback.format_exception(error))
+    return words, code if known else None, socket.gethostname()
 
 
 def join(timeout_hours: float = 24.0) -> Group:
@@ -103,6 +194,47 @@ def join(timeout_hours: float = 24.0) -> Group:
         atexit.register(leave)
     rank = dist.get_rank()
     return Group(rank, dist.get_world_size(), int(os.environ.get("LOCAL_RANK", rank)))
+
+
+def alone() -> Group:
+    """A group of one. Raises UserError in a process that a launcher has started with siblings."""
+    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
+        raise UserError(
+            f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but of the verbs that decode only `harness run` shares its "
+            "samples among processes; start this one once (a sweep has --shard i/n and --executor ray)."
+        )
+    return Group()
+
+
+@contextmanager
+def only_the_first_speaks() -> Iterator[None]:
+    """In a group, what ranks after the first print goes nowhere and their failures end them quietly.
+
+    What concerns all was agreed on and is said by the first rank, which has the exit code as well: a launcher stops
+    everyone as soon as one process ends with another code than 0, perhaps before the first has spoken. On the first
+    rank SIGTERM raises Terminated here. Alone nothing happens.
+    """
+    if int(os.environ.get("WORLD_SIZE") or 1) <= 1:
+        yield
+    elif int(os.environ.get("RANK") or 0) == 0:
+        before = signal.signal(signal.SIGTERM, _terminated)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    else:
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+            try:
+                yield
+            except (AgreedError, LostError, KeyboardInterrupt):
+                sys.exit(0)
+
+
+def _terminated(number: int, frame: object) -> None:
+    raise Terminated(
+        "stopped by SIGTERM: another process of this run has died (the launcher says which), or the job was ended. "
+        "Finished samples are kept."
+    )
 
 
 def leave() -> None:

@@ -24,6 +24,7 @@ PRIVILEGED_SHARE = 0.15
 KINDS = ("diffusion", "ar")
 # a computed value in a worked answer: the number behind an "=", in the final answer, or named in words
 VALUE = re.compile(r"(?:[=#]|\bis|\bby|\bcancel) (\d+)|\{(\d+)\}")
+WORD = re.compile(r"[A-Za-z]{2,}|\d+")
 # arithmetic in words is learned last, so it is shown most
 TASK_WEIGHTS = {"gsm8k": 10, "math": 6, "mbpp": 2, "humaneval": 2}
 
@@ -67,50 +68,83 @@ def data_fingerprint(seed: int, n: int = 2000) -> str:
     return digest.hexdigest()[:16]
 
 
-def drawer(tokenizer: PreTrainedTokenizerFast, drill_share: float) -> Draw:
+def decided(question: str, answer: str, rng: random.Random, *, results: bool) -> list[tuple[int, int]]:
+    """Spans of `answer` that follow from `question` whatever the wording: results, or also the words they share.
+
+    results: computed values alone. Otherwise three examples in ten have those, three all shared words and numbers,
+    the others some of them.
+    """
+    values = [match.span(match.lastindex or 0) for match in VALUE.finditer(answer)]
+    kind, share = rng.random(), rng.random()
+    if results or kind < 0.3:
+        return values
+    known = set(WORD.findall(question))
+    words = [match.span() for match in WORD.finditer(answer) if match[0].isdigit() or match[0] in known]
+    if kind < 0.6:
+        return words
+    return [span for span in words if rng.random() < share] or values
+
+
+def drawer(tokenizer: PreTrainedTokenizerFast, drill_share: float, masks: bool = True) -> Draw:
     """The function the pretraining draws examples with: token ids of a prompt and of one of its worked answers.
 
-    A share of the examples are arithmetic drills.
+    A share of the examples are arithmetic drills. masks: say which tokens the question decides (diffusion needs it).
     """
     from methods.distill.corpus import Example
 
     def draw(rng: random.Random) -> Example:
         drilled = rng.random() < drill_share
         if drilled:
-            prompt, answer = drill.example(rng)
+            question, answer = drill.example(rng)
+            prompt = question
         else:
             problem = draw_problem(rng)
-            prompt, answer = problem.prompt, problem.answers(rng)
+            question, answer = problem.prompt, problem.answers(rng)
+            prompt = question
             if rng.random() < PRIVILEGED_SHARE:
-                prompt = privileged(prompt, problem.reference)
+                prompt = privileged(question, problem.reference)
         encoded = tokenizer(answer, return_offsets_mapping=True)
-        spans = [match.span(match.lastindex or 0) for match in VALUE.finditer(answer)]
-        values = [any(a < end and start < b for a, b in spans) for start, end in encoded.offset_mapping]
-        return Example(tokenizer(prompt).input_ids, encoded.input_ids, values, drilled)
+        spans = decided(question, answer, rng, results=drilled) if masks else []
+        hidden = [any(a < end and start < b for a, b in spans) for start, end in encoded.offset_mapping]
+        return Example(tokenizer(prompt).input_ids, encoded.input_ids, hidden, drilled)
 
     return draw
 
 
 def pretrain_mini(
-    kind: str, out: Path, *, steps: int | None = None, seed: int = 0, threads: int = 0, progress: bool = True
+    kind: str,
+    out: Path,
+    *,
+    steps: int | None = None,
+    seed: int = 0,
+    init: Path | None = None,
+    threads: int = 0,
+    progress: bool = True,
 ) -> dict[str, Any]:
-    """Pretrain one mini model in `out` (continuing what is there), export `out/checkpoint`, return its manifest."""
+    """Pretrain one mini model in `out` (continuing what is there), export `out/checkpoint`, return its manifest.
+
+    init: a mini checkpoint of the same shape to start from.
+    """
     import torch
 
+    from methods.backbones import load
+    from methods.backbones.files import fingerprint
     from methods.distill.export import export_mini, manifest_of
     from methods.distill.pretrain import PretrainConfig, pretrain
 
     if threads:
         torch.set_num_threads(threads)
-    config = PretrainConfig(kind=kind, seed=seed)
+    config = PretrainConfig(kind=kind, seed=seed, init=fingerprint(init) if init else "")
+    weights = load(str(init), device="cpu", dtype="float32").model.state_dict() if init else None
     config = config if steps is None else replace(config, steps=steps)
     tokenizer = build_tokenizer(config.vocab)
     special = {"eos": tokenizer.eos_token_id, "mask": tokenizer.mask_token_id, "pad": tokenizer.pad_token_id}
-    draw = drawer(tokenizer, config.drill_share)
+    draw = drawer(tokenizer, config.drill_share, masks=kind == "diffusion")
     with _bar(config.steps, progress) as on_step:
-        model, record = pretrain(config, draw, special, out, on_step=on_step)
+        model, record = pretrain(config, draw, special, out, weights=weights, on_step=on_step)
     manifest = manifest_of(model, record) | {
-        "command": f"harness pretrain --suite mini --kind {kind} --steps {config.steps} --seed {seed}",
+        "command": f"harness pretrain --suite mini --kind {kind} --steps {config.steps} --seed {seed}"
+        + (f" --init {init}" if init else ""),
         "data": {"tasks": TASK_WEIGHTS, "fingerprint": data_fingerprint(seed), "privileged_share": PRIVILEGED_SHARE},
     }
     export_mini(model, tokenizer, special, kind, out / "checkpoint", manifest)

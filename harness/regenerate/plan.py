@@ -13,7 +13,13 @@ from methods import registry
 
 STEPS = "harness.regenerate.steps"
 DATA = ("tasks/mini/*.py",)
-PRETRAIN = (*DATA, "methods/distill/pretrain.py", "methods/distill/corpus.py", "methods/distill/tokenizer.py")
+PRETRAIN = (
+    *DATA,
+    "harness/pretraining.py",
+    "methods/distill/pretrain.py",
+    "methods/distill/corpus.py",
+    "methods/distill/tokenizer.py",
+)
 ENGINE = ("methods/decoding/*.py", "methods/backbones/*.py")
 TRAINER = (
     *(f"methods/distill/{name}.py" for name in ("losses", "masks", "attention", "nets", "stream", "trainer", "train")),
@@ -89,11 +95,17 @@ def _rows() -> list[str]:
 
 def _pretraining(out: Path, profile: Profile, seed: int, common: tuple[str, ...]) -> list[Stage]:
     made = []
-    for name, kind, steps in (("base", "diffusion", profile.base_steps), ("ar", "ar", profile.ar_steps)):
+    start = ("--init", str(out / "pretrain" / "ar" / "checkpoint"))
+    for name, kind, steps, before, init in (
+        ("ar", "ar", profile.ar_steps, "tokenizer", ()),
+        ("base", "diffusion", profile.base_steps, "pretrain_ar", start),
+    ):
         folder = out / "pretrain" / name
         count = ("--steps", str(steps)) if steps else ()
         command = ("pretrain", "--suite", "mini", "--kind", kind, "--seed", str(seed), "--out", str(folder), *count)
-        made.append(Stage(f"pretrain_{name}", (*command, *common), (folder / "checkpoint",), ("tokenizer",), PRETRAIN))
+        made.append(
+            Stage(f"pretrain_{name}", (*command, *init, *common), (folder / "checkpoint",), (before,), PRETRAIN)
+        )
     return made
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
+from harness.distributed import AgreedError, Group, LostError, alone
 from harness.metrics import summarise, total_forwards
 from harness.runner import official
 from harness.runner.decoding import decode_all
 from harness.runner.environment import now, session
-from harness.runner.job import Choice, Job, choose, load_data, prepare
+from harness.runner.job import Choice, Job, choose, prepare
 from harness.runner.models import ModelCache
+from harness.runner.parallel import Parts, part_of, same_run, seen_by, take_up
 from harness.runner.plan import Planned, prompts, request
 from harness.runner.sample import decoded, scored, too_long
 from harness.runner.scoring import Scorer
@@ -39,7 +42,8 @@ class Outcome:
     """How a spec ended. state: `done` (decoded now), `stored` (nothing was missing) or `failed`.
 
     summary: over the documents the spec asks for. new: samples decoded now. errors: samples whose scorer raised.
-    error: why it failed, one sentence or a traceback; `cause` is the exception itself.
+    error: why it failed, one sentence or a traceback; `cause` is the exception itself. In a group of processes only
+    the first one has summaries.
     """
 
     spec: RunSpec
@@ -64,7 +68,10 @@ Progress = Callable[[Event], None]
 
 @dataclass
 class Active:
-    """A run that is being written: its job, what it still lacks, and the running totals for the progress bar."""
+    """A run that is being written: its job, what this process decodes, and the running totals for the progress bar.
+
+    parts: the other ranks' shares, seen by the first; None on a rank that writes such a part (`job.folder`) itself.
+    """
 
     job: Job
     total: int
@@ -77,6 +84,7 @@ class Active:
     failed: Exception | None = None
     outcome: Outcome | None = None
     progress: Progress | None = field(default=None, repr=False)
+    parts: Parts | None = field(default=None, repr=False)
 
     def add(self, sample: dict[str, Any]) -> None:
         """Count a stored sample."""
@@ -94,26 +102,39 @@ class Active:
 
 
 def execute(
-    specs: Sequence[RunSpec], *, progress: Progress | None = None, model_cache: ModelCache | None = None
+    specs: Sequence[RunSpec],
+    *,
+    progress: Progress | None = None,
+    model_cache: ModelCache | None = None,
+    ranks: Group | None = None,
 ) -> list[Outcome]:
     """Bring every spec to a finished run and say how it went, in the order of `specs`.
 
     Stored samples are kept, missing ones decoded; specs that share model and task are decoded together, in the order
     given. A spec that fails does not stop the others. KeyboardInterrupt passes through; finished samples are stored.
+    ranks: the group of processes that all call this with the same specs and share the samples (`harness.distributed`).
     """
     models = model_cache or ModelCache()
+    ranks = ranks or alone()
     found: dict[int, Outcome] = {}
     groups: dict[Any, list[tuple[int, Choice]]] = {}
     for place, spec in enumerate(specs):
         try:
-            choice = choose(spec)
+            choice = ranks.attempt(partial(_choose, spec, ranks))
         except Exception as error:
             found[place] = _failed(spec, error)
             continue
         groups.setdefault((choice.key, choice.protocol.id, spec.data_dir), []).append((place, choice))
     for group in groups.values():
-        found |= _run_group(group, models, progress)
+        found |= _run_group(group, models, progress, ranks)
     return [found[place] for place in range(len(specs))]
+
+
+def _choose(spec: RunSpec, ranks: Group) -> Choice:
+    choice = choose(spec)
+    if ranks.world_size > 1:
+        choice.key = replace(choice.key, device=ranks.device(choice.key.device))
+    return choice
 
 
 def _failed(spec: RunSpec, error: Exception, folder: RunFolder | None = None) -> Outcome:
@@ -123,7 +144,7 @@ def _failed(spec: RunSpec, error: Exception, folder: RunFolder | None = None) ->
 
 
 def _run_group(
-    group: Sequence[tuple[int, Choice]], models: ModelCache, progress: Progress | None
+    group: Sequence[tuple[int, Choice]], models: ModelCache, progress: Progress | None, ranks: Group
 ) -> dict[int, Outcome]:
     found: dict[int, Outcome] = {}
     active: dict[int, Active] = {}
@@ -131,12 +152,13 @@ def _run_group(
     with ExitStack() as stack:
         for place, choice in group:
             try:
-                loaded = loaded or load_data(choice)
-                job = prepare(choice, models, loaded)
-                if any(other.job.folder.path == job.folder.path for other in active.values()):
+                job = ranks.attempt(partial(prepare, choice, models, loaded))
+                loaded = job.loaded
+                same_run(ranks, job.run)
+                if any(other.job.run["run_id"] == job.run["run_id"] for other in active.values()):
                     found[place] = _failed(choice.spec, ValueError(f"{job.folder.path} is asked for twice."))
                     continue
-                run = _open(job, progress, stack)
+                run = _begin(job, progress, stack, ranks)
             except Exception as error:
                 found[place] = _failed(choice.spec, error)
                 continue
@@ -146,11 +168,41 @@ def _run_group(
                 active[place] = run
         if active:
             _decode(list(active.values()))
+            _gather(list(active.values()), ranks)
             found |= {place: _close(run) for place, run in active.items()}
     return found
 
 
-def _open(job: Job, progress: Progress | None, stack: ExitStack) -> Active | Outcome:
+def _begin(job: Job, progress: Progress | None, stack: ExitStack, ranks: Group) -> Active | Outcome:
+    """Open the run on every rank, and deal the documents that it lacks like cards, as lm-eval does."""
+    opened = ranks.attempt(lambda: _open(job, progress, stack, Parts(job.folder, ranks)) if ranks.rank == 0 else None)
+    if opened is not None and ranks.world_size == 1:
+        return opened
+    lacks = [planned.doc_id for planned in opened.missing] if isinstance(opened, Active) else None
+    plan = ranks.agree(lacks)[0]
+    if plan is None:
+        return opened or Outcome(job.spec, "stored", job.folder)
+    run = ranks.attempt(lambda: opened if isinstance(opened, Active) else _open_part(job, stack, ranks))
+    if run.parts is not None:
+        stack.callback(_take_in, run)  # however this ends
+        _record(run)
+    mine = set(plan[ranks.rank :: ranks.world_size])
+    run.missing = [planned for planned in run.missing if planned.doc_id in mine]
+    run.total = run.total if run.parts is not None else len(mine)
+    return run
+
+
+def _open_part(job: Job, stack: ExitStack, ranks: Group) -> Active:
+    """The run as a rank after the first has it: a part of its own, and every document of the task."""
+    seen_by(ranks, job.folder)
+    wanted = prompts(job, job.spec.limit)
+    start = session(job.spec.batch_size, str(job.backbone.device), job.spec.limit)
+    part = part_of(job.folder, ranks.rank)
+    stack.enter_context(part.open(job.run | {"started": now(), "sessions": [start]}))
+    return Active(replace(job, folder=part), len(wanted), wanted)
+
+
+def _open(job: Job, progress: Progress | None, stack: ExitStack, parts: Parts) -> Active | Outcome:
     """Lock the run and find what it lacks; a run that lacks nothing is shown without being touched."""
     spec, folder = job.spec, job.folder
     total = min(spec.limit or job.run["n_docs"], job.run["n_docs"])
@@ -160,7 +212,8 @@ def _open(job: Job, progress: Progress | None, stack: ExitStack) -> Active | Out
         return Outcome(spec, "stored", folder, _summary(job, total))
     wanted = prompts(job, spec.limit)  # before the folder is touched: a chat template can fail
     stack.enter_context(folder.open(job.run | {"started": now(), "sessions": []}))
-    run = Active(job, total, progress=progress)
+    taken_up = take_up(folder)
+    run = Active(job, total, progress=progress, parts=parts)
     for sample in folder.samples(light=True):
         if sample["doc_id"] < total:
             run.add(sample)
@@ -168,7 +221,9 @@ def _open(job: Job, progress: Progress | None, stack: ExitStack) -> Active | Out
     run.missing = [planned for planned in wanted if planned.doc_id not in done]
     start = session(spec.batch_size, str(job.backbone.device), spec.limit)
     folder.update(sessions=[*folder.run()["sessions"], start])
-    run.tell(f"{folder.dropped} bytes of a torn last line were dropped" if folder.dropped else "")
+    notes = [f"{folder.dropped} bytes of a torn last line were dropped"] if folder.dropped else []
+    notes += [f"{taken_up} samples of an interrupted parallel run were taken up"] if taken_up else []
+    run.tell(", ".join(notes))
     return run
 
 
@@ -209,8 +264,50 @@ def _store(run: Active, line: dict[str, Any]) -> None:
     run.new += 1
     run.add(line)
     run.tell()
-    if run.done == run.total:
-        run.outcome = _finish(run)
+    _take_in(run)
+    if run.parts is not None and run.done == run.total:
+        run.outcome = run.outcome or _finish(run)
+
+
+def _take_in(run: Active) -> None:
+    """Add what the other ranks have finished to the run."""
+    for line in run.parts.new() if run.parts is not None else ():
+        run.job.folder.append(line)
+        run.new += 1
+        run.add(line)
+        run.tell()
+
+
+def _record(run: Active) -> None:
+    """Write into the session who the other ranks are and what happened to them."""
+    ranks = run.parts.ranks() if run.parts is not None else []
+    if ranks:
+        sessions = run.job.folder.run()["sessions"]
+        sessions[-1]["ranks"] = ranks
+        run.job.folder.update(sessions=sessions)
+
+
+def _gather(runs: list[Active], ranks: Group) -> None:
+    """Wait until every rank has done its share, taking in what comes; a rank that failed fails its runs here too."""
+
+    def look() -> None:
+        for run in runs:
+            _take_in(run)
+
+    if ranks.world_size == 1:
+        return
+    try:
+        told = ranks.agree([run.failed and _failed(run.job.spec, run.failed).error for run in runs], meanwhile=look)
+        look()
+    except LostError as error:
+        look()
+        for run in runs:
+            run.failed = run.failed or error
+        return
+    for rank, failures in enumerate(told):
+        for run, failure in zip(runs, failures, strict=True):
+            if failure:
+                run.failed = run.failed or AgreedError(f"Process {rank}: {failure}", 1)
 
 
 def _halved(runs: list[Active], before: int, now_: int) -> None:
@@ -235,13 +332,18 @@ def _finish(run: Active) -> Outcome:
         summary = summarise(folder.run(), samples)
         summary["lm_eval"] = official.evaluate(job, samples)
         official.check(job, summary["lm_eval"], summary)
+        _record(run)
         folder.finish(summary)
+        if run.parts is not None:
+            run.parts.remove()
         return Outcome(job.spec, "done", folder, _summary(job, run.total), run.new)
     except Exception as error:
         return _failed(job.spec, error, folder)
 
 
 def _close(run: Active) -> Outcome:
+    if run.parts is None and run.failed is None:
+        return Outcome(run.job.spec, "done", run.job.folder, new=run.new)
     if run.outcome is None and run.failed is None and run.done == run.total:
         run.outcome = _finish(run)
     return run.outcome or _failed(run.job.spec, run.failed or RuntimeError("not all samples came back"), run.job.folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-EXAMPLE = "harness pretrain --suite mini --kind diffusion --out runs/pretrain/base"
+EXAMPLE = "harness pretrain --suite mini --kind diffusion --init runs/pretrain/ar/checkpoint --out runs/pretrain/base"
 
 
 def pretrain(
@@ -14,6 +14,7 @@ def pretrain(
     kind: str = typer.Option("diffusion", help="diffusion (the masked diffusion base) or ar (the baseline)."),
     out: Path = typer.Option(Path("runs/pretrain/base"), help="State and checkpoint go here; run again to continue."),
     steps: int | None = typer.Option(None, min=1, help="Optimizer steps (default: the recipe's)."),
+    init: Path | None = typer.Option(None, help="Start from this mini checkpoint's weights, such as the AR model's."),
     seed: int = typer.Option(0, help="Seed of weights and data."),
     threads: int = typer.Option(0, min=0, help="CPU threads; 0 = all cores."),
     json: bool = typer.Option(False, "--json", help="The manifest as JSON on stdout."),
@@ -27,7 +28,9 @@ def pretrain(
         raise UsageError(f"--suite {suite}: only the mini suite is pretrained here; other suites load hub weights.")
     if kind not in KINDS:
         raise unknown("kind of pretraining", kind, KINDS)
-    manifest = pretrain_mini(kind, out, steps=steps, seed=seed, threads=threads)
+    if init is not None and not (init / "config.json").is_file():
+        raise UsageError(f"--init {init} is no checkpoint folder (no config.json in it).")
+    manifest = pretrain_mini(kind, out, steps=steps, seed=seed, init=init, threads=threads)
     if json:
         print_json(manifest)
     else:

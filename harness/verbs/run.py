@@ -1,4 +1,4 @@
-"""`harness run`: one method on one task, one run folder."""
+"""`harness run`: one method on one task, one run folder; under torchrun or accelerate by several processes."""
 
 from __future__ import annotations
 
@@ -34,50 +34,68 @@ def run(
     json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
     """Decode a task with a method, score it and store it; the same command again continues, or shows the result."""
+    from harness.distributed import join, only_the_first_speaks
     from harness.errors import UsageError
     from harness.runner import RunSpec
     from harness.runner.settings import parse
 
+    def spec() -> RunSpec:
+        if method is None or task is None:
+            raise UsageError(
+                "harness run needs --method and --task (or --verify RUN); `harness ls methods` lists them."
+            )
+        return RunSpec(
+            method=method,
+            task=task,
+            suite=suite,
+            settings=parse(set_),
+            limit=limit,
+            batch_size=batch_size,
+            seed=seed,
+            data_dir=data_dir,
+            checkpoint=checkpoint,
+            adapter=adapter,
+            device=device,
+            dtype=dtype,
+            protocol=protocol,
+            fidelity=fidelity,
+            out=out,
+            fresh=fresh,
+            unconfined=allow_unconfined_code,
+        )
+
     if verify is not None:
         _verify(verify, out, batch_size, device, json)
         return
-    if method is None or task is None:
-        raise UsageError("harness run needs --method and --task (or --verify RUN); `harness ls methods` lists them.")
-    spec = RunSpec(
-        method=method,
-        task=task,
-        suite=suite,
-        settings=parse(set_),
-        limit=limit,
-        batch_size=batch_size,
-        seed=seed,
-        data_dir=data_dir,
-        checkpoint=checkpoint,
-        adapter=adapter,
-        device=device,
-        dtype=dtype,
-        protocol=protocol,
-        fidelity=fidelity,
-        out=out,
-        fresh=fresh,
-        unconfined=allow_unconfined_code,
-    )
-    _run(spec, json)
+    with only_the_first_speaks():
+        ranks = join()
+        _run(ranks.attempt(spec), ranks, json)
 
 
-def _run(spec: Any, json: bool) -> None:
+def _run(spec: Any, ranks: Any, json: bool) -> None:
+    from harness.distributed import Terminated
     from harness.progress import Bars
     from harness.runner import execute
-    from harness.show import print_json, print_result
 
     try:
         with Bars(1) as bars:
-            (outcome,) = execute([spec], progress=bars)
+            (outcome,) = execute([spec], progress=bars if ranks.rank == 0 else None, ranks=ranks)
+    except Terminated as stop:
+        print(f"harness: {stop} Continue with the same command, or alone with:\n  {spec.command()}", file=sys.stderr)
+        raise typer.Exit(1) from None
     except KeyboardInterrupt:
         print(f"harness: interrupted; finished samples are kept. Continue with:\n  {spec.command()}", file=sys.stderr)
         raise typer.Exit(130) from None
+    if ranks.rank != 0:
+        return
     if outcome.cause is not None:
         raise outcome.cause
+    _show(outcome, json)
+
+
+def _show(outcome: Any, json: bool) -> None:
+    from harness.show import print_json, print_result
+
     assert outcome.summary is not None
     assert outcome.folder is not None
     if json:

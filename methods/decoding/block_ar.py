@@ -61,7 +61,7 @@ class V2Cache(BlockCausal):
     def window(self, rows: Rows, plan: Plan) -> None:
         """The uncached part, never earlier: a block's first slot is scored by the caching forward."""
         caching, frozen = rows.own["caching"], rows.own["frozen"]
-        plan.start, plan.stop = frozen.clone(), rows.own["grown"].clone()
+        plan.start, plan.stop = frozen, rows.own["grown"]
         plan.kind = torch.where(caching, torch.where(frozen == 0, PREFILL, REFRESH), DENOISE)
 
     def after(self, rows: Rows, plan: Plan) -> None:

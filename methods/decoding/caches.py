@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from methods.decoding.blocks import edges
 from methods.decoding.request import KINDS
 from methods.decoding.rows import Plan, Rows
 
@@ -89,24 +88,23 @@ class Delayed(Stored):
 
     While a finished block waits, and every `refresh_interval`-th forward, the whole canvas is recomputed and every
     slot rewritten; in between only what follows the frozen part. Slots are positions, so a refresh can leave nothing
-    twice. Needs `MultiBlock`. own: `frozen` [B] (end of the frozen part), `warm` [B], `finished_at` [B, K + 1].
+    twice. Needs `MultiBlock`. own: `frozen` [B] (end of the frozen part), `warm` [B], and of the
+    prompt and each block `edges` (its end) and `finished_at` [B, K + 1].
     """
 
     def start(self, rows: Rows) -> None:
         """Nothing frozen; the prompt counts as finished before the first forward."""
-        blocks = rows.own["active"].shape[1]
+        rows.own["edges"] = torch.cat([rows.prompt[:, None], rows.own["ends"]], 1)
         rows.own["frozen"] = torch.zeros_like(rows.total)
         rows.own["warm"] = torch.zeros_like(rows.done)
-        rows.own["finished_at"] = torch.full((len(rows), blocks + 1), -1, device=rows.ids.device)
+        rows.own["finished_at"] = torch.full_like(rows.own["edges"], -1)
         rows.own["finished_at"][:, 0] = 0
         rows.own["freeze_to"] = torch.zeros_like(rows.total)
 
     def window(self, rows: Rows, plan: Plan) -> None:
         """Walk the finished blocks from the left; decide between a full forward and the unfrozen rest."""
         now = (rows.forwards + 1)[:, None]
-        frozen = rows.own["frozen"]
-        _, end, _ = edges(rows, rows.own["active"].shape[1])
-        end = torch.cat([rows.prompt[:, None], end], 1)
+        frozen, end = rows.own["frozen"], rows.own["edges"]
         first_open = torch.where(rows.open, rows.shape.pos, rows.total[:, None]).amin(1, keepdim=True)
         finished = (end <= first_open) & (end > frozen[:, None])
         since = torch.where(finished & (rows.own["finished_at"] < 0), now, rows.own["finished_at"])
@@ -146,7 +144,7 @@ class BlockCausal(Stored):
 
     def window(self, rows: Rows, plan: Plan) -> None:
         """From the frozen part to the end of the grown canvas."""
-        plan.stop = rows.own["grown"].clone()
+        plan.stop = rows.own["grown"]
         first = torch.where(rows.own["frozen"] == 0, PREFILL, DENOISE)
         plan.kind = first if self.cached else torch.full_like(first, DENOISE)
         if self.cached:

@@ -65,15 +65,17 @@ class Quota:
     """A fixed number of tokens a forward: the block's slots spread evenly over `steps`, more in the first ones.
 
     LLaDA's low-confidence schedule (Nie et al. 2025, appendix A.3). Needs `Sequential`'s step in the block.
+    own: `each`, `extra` [B].
     """
 
     def start(self, rows: Rows) -> None:
-        """Nothing to remember."""
+        """How many slots a forward, and in how many forwards one more."""
+        size, steps = rows.values["block_size"], steps_of(rows)
+        rows.own["each"], rows.own["extra"] = size // steps, size % steps
 
     def select(self, rows: Rows, plan: Plan, cost: Tensor) -> Tensor:
         """The surest `quota` slots."""
-        size, steps, step = rows.values["block_size"], steps_of(rows), rows.own["step"]
-        quota = size // steps + (step < size % steps)
+        quota = rows.own["each"] + (rows.own["step"] < rows.own["extra"])
         return plan.eligible & (ranked(cost, plan.eligible) < quota[:, None])
 
 

@@ -122,7 +122,7 @@ class FirstTokenOnly(Sequential):
 
     def plan(self, rows: Rows) -> Plan:
         """At the block's first forward only its first slot is eligible; later the block itself."""
-        span = self.span(rows)
+        span = rows.own["span"]
         inside = (rows.shape.pos >= span[:, :1]) & (rows.shape.pos < span[:, 1:])
         first = (rows.own["step"] == 0)[:, None]
         eligible = rows.open & inside & (~first | (rows.shape.pos == span[:, :1]))
@@ -130,13 +130,14 @@ class FirstTokenOnly(Sequential):
 
     def advance(self, rows: Rows, chosen: Tensor) -> None:
         """As `Sequential`, or out of patience."""
-        span = self.span(rows)
+        span = rows.own["span"]
         inside = (rows.shape.pos >= span[:, :1]) & (rows.shape.pos < span[:, 1:])
         rows.own["step"] = rows.own["step"] + 1
         full = ~(rows.open & inside).any(1) & (rows.own["step"] >= self.least)
         if self.quota:
             full = full | (rows.own["step"] > rows.values["steps"])
-        self.leave(rows, full, span)
+        rows.done = rows.done | (full & ((span[:, 1] >= rows.total) | ~rows.open.any(1)))
+        self.leave(rows, full)
 
 
 @dataclass(frozen=True)

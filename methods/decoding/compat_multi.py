@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from methods.decoding.blocks import MultiBlock, block_index, edges, grow, offer
+from methods.decoding.blocks import MultiBlock, grow, offer, per_block
 from methods.decoding.caches import DENOISE, PREFILL, REFRESH, NoCache
 from methods.decoding.rows import STUCK, Plan, Rows
 
@@ -35,8 +36,7 @@ class Counted(MultiBlock):
     def start(self, rows: Rows) -> None:
         """All blocks full of open slots, the first one created."""
         super().start(rows)
-        start, end, _ = edges(rows, rows.shape.blocks)
-        rows.own["counts"] = (end - start).clamp_min(0)
+        rows.own["counts"] = (rows.own["ends"] - rows.own["starts"]).clamp_min(0)
         rows.own["eos_at"] = rows.total.clone()
         rows.own["fresh"] = torch.zeros_like(rows.own["active"])
 
@@ -56,8 +56,8 @@ class Counted(MultiBlock):
             ended = has & ~rows.open.any(1) & ~rows.done
             rows.phantom += ended.long()
             rows.done = rows.done | ended
-        made = torch.arange(rows.shape.blocks, device=number.device) < rows.own["created"][:, None]
-        rows.own["counts"] = torch.where(made, rows.own["counts"], self.counts(rows))
+        made = rows.shape.block < rows.own["created"][:, None]
+        rows.own["counts"] = torch.where(made, rows.own["counts"], per_block(rows, rows.open))
         may = rows.own["created"] < number
         grow(rows, rows.own["counts"], may & ~has if self.repair != "never" else may)
         plan = offer(rows, rows.own["counts"], slots)
@@ -80,12 +80,11 @@ class Counted(MultiBlock):
         ends = rows.is_eos() & live[:, None]
         has, at = ends.any(1), torch.where(ends, rows.shape.pos, rows.shape.width).amin(1, keepdim=True)
         rows.fill(rows.gen & (rows.shape.pos > at), int(rows.shape.eos[0]))
-        start, end, _ = edges(rows, rows.shape.blocks)
-        blocks = torch.arange(rows.shape.blocks, device=number.device)
+        start, end, blocks = rows.own["starts"], rows.own["ends"], rows.shape.block
         made = (blocks < rows.own["created"][:, None]) & has[:, None]
         counts = rows.own["counts"]
         if self.repair != "never":
-            left = self.counts(rows)
+            left = per_block(rows, rows.open)
             behind = made & (start > at) & (counts != 0)
             holds = made & (start <= at) & (end > at) & (counts != left)
             counts = torch.where(behind, 0, torch.where(holds, left, counts))
@@ -103,9 +102,7 @@ class Counted(MultiBlock):
 
     def advance(self, rows: Rows, chosen: Tensor) -> None:
         """Subtract what was committed, filled slots included."""
-        counts = rows.own["counts"]
-        zero = torch.zeros(len(rows), rows.shape.blocks + 1, dtype=torch.long, device=counts.device)
-        spent = zero.scatter_add(1, block_index(rows, rows.shape.blocks), chosen.long())[:, : rows.shape.blocks]
+        counts, spent = rows.own["counts"], per_block(rows, chosen)
         if self.cached:
             rows.own["counts"] = torch.where(spent > 0, (counts - spent).clamp_min(0), counts)
         else:
@@ -172,13 +169,10 @@ class MisalignedDelayed(NoCache):
 
     def _blocks(self, rows: Rows) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """start, end, created, counts [B, K + 1] with the prompt as block 0."""
-        counts = rows.own["counts"]
-        start, end, _ = edges(rows, counts.shape[1])
-        number = torch.arange(counts.shape[1] + 1, device=counts.device)
-        start = torch.cat([torch.zeros_like(start[:, :1]), start], 1)
-        end = torch.cat([rows.prompt[:, None], end], 1)
-        counts = torch.cat([torch.zeros_like(counts[:, :1]), counts], 1)
-        return start, end, number <= rows.own["created"][:, None], counts
+        start, counts = (pad(rows.own[name], (1, 0)) for name in ("starts", "counts"))
+        end = torch.cat([rows.prompt[:, None], rows.own["ends"]], 1)
+        made = pad(rows.shape.block < rows.own["created"][:, None], (1, 0), value=True)
+        return start, end, made, counts
 
     def _early(self, rows: Rows, start: Tensor, now: Tensor) -> None:
         """Blocks behind the EOS count as cached: the new ones, on Dream the existing ones too."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from methods.decoding.blocks import block_index, whole
+from methods.decoding.blocks import block_index, per_block, whole
 from methods.decoding.rows import Plan, Rows
 
 
@@ -27,24 +28,21 @@ class Growing:
         """No block yet: the first plan appends one, for the prompt is complete."""
         rows.own["created"] = torch.zeros_like(rows.total)
         rows.own["complete"] = torch.zeros(len(rows), rows.shape.blocks + 1, dtype=torch.bool, device=rows.ids.device)
-        rows.own["block_of"] = block_index(rows, rows.shape.blocks)
+        rows.own["block_of"] = block_index(rows)
         rows.own["grown"] = rows.prompt.clone()
         rows.own["finished"] = rows.prompt.clone()
 
     def plan(self, rows: Rows) -> Plan:
         """Append, mark complete, and offer every open slot of the grown canvas."""
         size = rows.values["block_size"]
-        block = rows.own["block_of"]
-        zero = torch.zeros(len(rows), rows.shape.blocks + 1, dtype=torch.long, device=rows.ids.device)
-        counts = zero.scatter_add(1, block, rows.open.long())[:, : rows.shape.blocks]
-        one = torch.ones_like(counts[:, :1], dtype=torch.float64)
-        share = torch.cat([one, (size[:, None] - counts).double() / size[:, None]], 1)
+        counts = per_block(rows, rows.open)
+        share = pad((size[:, None] - counts).double() / size[:, None], (1, 0), value=1.0)  # the prompt's first
         created = rows.own["created"]
         may = (rows.prompt + created * size < rows.total) & ~rows.is_eos().any(1)
         last = share.gather(1, created[:, None])[:, 0]
         created = created + (may & (last >= rows.values["block_add_threshold"]))
         rows.own["created"] = created
-        made = torch.arange(rows.shape.blocks, device=created.device) < created[:, None]
+        made = rows.shape.block < created[:, None]
         ready = share[:, :-1] >= rows.values["decoded_token_threshold"][:, None]
         rows.own["complete"][:, : rows.shape.blocks] |= made & ready
         end = rows.prompt + created * size

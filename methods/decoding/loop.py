@@ -65,6 +65,7 @@ class Lane:
         special = backbone.special
         mask = decoder.mask if decoder.mask is not None else special.mask
         width = max(len(request.prompt_ids) + request.gen_length for _, request in lane)
+        self.eos = frozenset(decoder.eos or special.eos)
         eos = torch.tensor(decoder.eos or special.eos, device=backbone.device)
         fill = special.pad if mask is None else mask
         blocks = max(_blocks(request) for _, request in lane)
@@ -75,6 +76,7 @@ class Lane:
         assert decoder.cache is not None
         slots = decoder.cache.store_slots(width)
         self.store = backbone.new_store(self.batch_size, slots) if slots else None
+        self.kinds = torch.arange(len(KINDS), device=backbone.device)
         self.clock = 0.0
 
     @torch.inference_mode()
@@ -94,8 +96,8 @@ class Lane:
         assert self.decoder.cache is not None
         plan = self.decoder.blocks.plan(rows)
         self.decoder.cache.window(rows, plan)
-        facts = [rows.done, rows.bad, plan.start, plan.stop, plan.scored.sum(1)]
-        return plan, Host(*torch.stack([fact.long() for fact in facts]).tolist())
+        facts = [rows.done.long(), rows.bad, plan.start, plan.stop, plan.scored.sum(1)]
+        return plan, Host(*torch.stack(facts).tolist())
 
     def run(self) -> Iterator[Result]:
         """Decode everything."""
@@ -107,7 +109,7 @@ class Lane:
                     raise self._failure(index[row], int(rows.forwards[row]), bad)
             ended = [row for row, done in enumerate(host.done) if done]
             if ended:
-                finished = [self._result(rows, row, index[row], self.clock - began[row]) for row in ended]
+                finished = self._results(rows, ended, index, began)
                 index, began, rows, plan, host = self._replace(ended, index, began, rows, plan, host)
                 yield from finished
                 continue
@@ -133,6 +135,8 @@ class Lane:
         dropped = set(ended[len(filled) :])
         if dropped:
             keep = [row for row in range(len(index)) if row not in dropped]
+            if not keep:
+                return [], [], rows, plan, host
             at = torch.tensor(keep, dtype=torch.long, device=self.shape.device)
             rows, plan = rows.take(at), plan.take(at)
             if self.store is not None:
@@ -154,34 +158,40 @@ class Lane:
         for group in _groups(host):
             run_window(self.backbone, decoder, self.store, rows, plan, host, group, tokens, cost)
         rows.forwards += 1
-        rows.kinds.scatter_add_(1, plan.kind[:, None], torch.ones_like(plan.kind)[:, None])
+        rows.kinds += plan.kind[:, None] == self.kinds
         rows.positions += plan.stop - plan.start
         decoder.cache.after(rows, plan)
-        rows.bad = torch.where((cost.isnan() & plan.scored).any(1), NAN, rows.bad)
+        rows.bad = torch.where(cost.isnan().any(1), NAN, rows.bad)
         chosen = decoder.commit.select(rows, plan, cost)
         rows.fill(chosen, tokens)
         decoder.stop.apply(rows)
         decoder.blocks.advance(rows, chosen)
         return self._plan(rows)
 
-    def _result(self, rows: Rows, row: int, index: int, seconds: float) -> Result:
-        start, end = int(rows.prompt[row]), int(rows.total[row])
-        if "grown" in rows.own:
-            end = min(end, int(rows.own["grown"][row]))
-        ids = rows.ids[row, start:end]
-        forwards = dict(zip(KINDS, rows.kinds[row].tolist(), strict=True))
-        ended = bool(torch.isin(ids, self.shape.eos).any())
-        return Result(
-            index=index,
-            output_ids=ids.tolist(),
-            forwards=forwards,
-            nfe=int(rows.forwards[row] + rows.phantom[row]),
-            positions=int(rows.positions[row]),
-            reveal_step=rows.reveal[row, start:end].tolist(),
-            stop_reason="eos" if ended else "length",
-            seconds=seconds,
-            revisions=int(rows.revisions[row]),
-        )
+    @torch.inference_mode()
+    def _results(self, rows: Rows, ended: list[int], index: list[int], began: list[float]) -> list[Result]:
+        """The results of the rows `ended`, read from the device together."""
+        at = torch.tensor(ended, device=self.shape.device)
+        stop = torch.minimum(rows.own["grown"], rows.total) if "grown" in rows.own else rows.total
+        numbers = torch.stack([rows.prompt, stop, rows.forwards + rows.phantom, rows.positions, rows.revisions], 1)
+        read = (values[at].tolist() for values in (numbers, rows.kinds, rows.ids, rows.reveal))
+        found = []
+        for row, (start, end, nfe, positions, revisions), kinds, ids, reveal in zip(ended, *read, strict=True):
+            output = ids[start:end]
+            found.append(
+                Result(
+                    index=index[row],
+                    output_ids=output,
+                    forwards=dict(zip(KINDS, kinds, strict=True)),
+                    nfe=nfe,
+                    positions=positions,
+                    reveal_step=reveal[start:end],
+                    stop_reason="length" if self.eos.isdisjoint(output) else "eos",
+                    seconds=self.clock - began[row],
+                    revisions=revisions,
+                )
+            )
+        return found
 
     @staticmethod
     def _failure(index: int, forwards: int, bad: int) -> MethodsError:

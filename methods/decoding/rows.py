@@ -37,12 +37,18 @@ class Shape:
         """[1, width] absolute positions."""
         return torch.arange(self.width, device=self.device)[None]
 
+    @cached_property
+    def block(self) -> Tensor:
+        """[1, blocks]: 0, 1, ..."""
+        return torch.arange(self.blocks, device=self.device)[None]
+
 
 @dataclass
 class Rows:
     """B rows on a canvas of C positions: prompt, then generation slots, then nothing (`pos >= total`).
 
-    ids [B, C] int64. open [B, C] bool: slots without a token yet (a mask id in a prompt is prompt, never open).
+    ids [B, C] int64. gen [B, C] bool: generation slots. open [B, C] bool: those without a token yet (a mask id in a
+    prompt is prompt, never open).
     reveal [B, C]: the forward (1-based) that first filled a slot. prompt, total [B]: lengths. done [B] bool.
     bad [B]: 0, or what went wrong (NAN, STUCK), reported with the next plan.
     forwards [B]: forwards run; kinds [B, 4]: the same by KINDS; phantom [B]: what the reference reports on top.
@@ -51,6 +57,7 @@ class Rows:
 
     shape: Shape
     ids: Tensor
+    gen: Tensor
     open: Tensor
     reveal: Tensor
     prompt: Tensor
@@ -70,12 +77,11 @@ class Rows:
     def start(cls, shape: Shape, requests: Sequence[Request]) -> Rows:
         """Fresh rows of `requests`; the only place that walks over them in Python."""
         count, device = len(requests), shape.device
-        ids = torch.full((count, shape.width), shape.mask, dtype=torch.long)
-        for row, request in enumerate(requests):
-            ids[row, : len(request.prompt_ids)] = torch.tensor(request.prompt_ids, dtype=torch.long)
-        prompt = torch.tensor([len(request.prompt_ids) for request in requests], device=device)
-        total = prompt + torch.tensor([request.gen_length for request in requests], device=device)
-        lengths = total - prompt
+        prompts = [request.prompt_ids for request in requests]
+        ids = torch.tensor([[*prompt, *[shape.mask] * (shape.width - len(prompt))] for prompt in prompts])
+        prompt = torch.tensor([len(ids) for ids in prompts], device=device)
+        lengths = torch.tensor([request.gen_length for request in requests], device=device)
+        total = prompt + lengths
         values = {
             name: torch.tensor([request.decoder.values[name] for request in requests], dtype=_dtype(value))
             for name, value in requests[0].decoder.values.items()
@@ -83,10 +89,12 @@ class Rows:
         if "block_size" in values:  # 0: the whole generation is one block
             values["block_size"] = torch.where(values["block_size"] > 0, values["block_size"], lengths.cpu())
         zero = torch.zeros(count, dtype=torch.long, device=device)
+        gen = (shape.pos >= prompt[:, None]) & (shape.pos < total[:, None])
         return cls(
             shape=shape,
             ids=ids.to(device),
-            open=(shape.pos >= prompt[:, None]) & (shape.pos < total[:, None]),
+            gen=gen,
+            open=gen.clone(),
             reveal=torch.zeros(count, shape.width, dtype=torch.long, device=device),
             prompt=prompt,
             total=total,
@@ -132,21 +140,16 @@ class Rows:
             else:
                 target[key][rows] = source[key]
 
-    @property
-    def gen(self) -> Tensor:
-        """[B, C]: True on generation slots."""
-        return (self.shape.pos >= self.prompt[:, None]) & (self.shape.pos < self.total[:, None])
-
     def is_eos(self) -> Tensor:
         """[B, C]: generation slots that hold an EOS or EOT token."""
         return torch.isin(self.ids, self.shape.eos) & ~self.open & self.gen
 
     def fill(self, where: Tensor, token: int | Tensor) -> None:
         """Write `token` on `where` [B, C] between two forwards; counts revisions and first reveals."""
-        self.revisions += (where & ~self.open & (self.ids != token)).sum(1)
+        ids = torch.where(where, token, self.ids)
+        self.revisions += ((ids != self.ids) & ~self.open).sum(1)
         self.reveal = torch.where(where & (self.reveal == 0), self.forwards[:, None], self.reveal)
-        self.ids = torch.where(where, token, self.ids)
-        self.open = self.open & ~where
+        self.ids, self.open = ids, self.open & ~where
 
 
 @dataclass
@@ -171,10 +174,10 @@ class Plan:
         return Plan(**parts)
 
     def put(self, rows: Tensor, other: Plan) -> None:
-        """Overwrite the plan of the rows numbered `rows`."""
+        """Replace the plan of the rows numbered `rows`; in new tensors, because a plan shares its own with others."""
         for name, value in vars(self).items():
             if value is not None:
-                value[rows] = getattr(other, name)
+                setattr(self, name, value.index_put((rows,), getattr(other, name)))
 
 
 def _dtype(value: float | int | bool) -> torch.dtype:

@@ -72,10 +72,11 @@ def _argmax(logits: Tensor, rows: Rows, row: Tensor, pos: Tensor) -> Tensor:
         logits = torch.where(warm, logits + noise, logits)
     if mask is None:
         return logits.argmax(-1)
-    kept = logits[:, mask].clone()
-    logits[:, mask] = -torch.inf
+    column = logits.select(1, mask)
+    kept = column.clone()
+    column.fill_(-torch.inf)
     tokens = logits.argmax(-1)
-    logits[:, mask] = kept
+    column.copy_(kept)
     return tokens
 
 

@@ -27,37 +27,35 @@ def run_window(
 ) -> None:
     """Write token and cost of every scored position of `group` (None: all rows) into `tokens`, `cost` [B, C]."""
     members = range(len(rows)) if group is None else group
-    place = rows.number if group is None else torch.tensor(group, device=rows.ids.device)
-    part, aim = (rows, plan) if group is None else (rows.take(place), plan.take(place))
+    place = None if group is None else torch.tensor(group, device=rows.ids.device)
+    part, aim = (rows, plan) if place is None else (rows.take(place), plan.take(place))
     starts, stops = {host.start[row] for row in members}, {host.stop[row] for row in members}
+    first = starts.pop() if len(starts) == len(stops) == 1 else None  # one slice of the canvas for all rows
     width = max(host.stop[row] - host.start[row] for row in members)
-    even = len(starts) == 1 and len(stops) == 1
     scored = sum(host.scored[row] for row in members)
 
-    if even:  # one slice of the canvas for all rows
-        first = min(starts)
+    if first is not None:
         positions = rows.shape.pos[:, first : first + width].expand(len(members), -1)
-        used, ids = torch.ones_like(positions, dtype=torch.bool), part.ids[:, first : first + width]
+        ids = part.ids[:, first : first + width]
     else:
-        positions = aim.start[:, None] + rows.shape.pos[:, :width]
-        used = positions < aim.stop[:, None]
-        positions = positions.clamp_max(rows.shape.width - 1)
+        positions = (aim.start[:, None] + rows.shape.pos[:, :width]).clamp_max(rows.shape.width - 1)
         ids = part.ids.gather(1, positions)
-    assert decoder.cache is not None
-    slots, readable = decoder.cache.access(part, aim, positions, used)
-    own = store if group is None or store is None else _borrow(backbone, store, place)
-    if even and store is None:
-        readable = None
+    slots = readable = None
+    if store is not None or first is None:
+        assert decoder.cache is not None
+        used = rows.shape.pos[:, :width] < (aim.stop - aim.start)[:, None]
+        slots, readable = decoder.cache.access(part, aim, positions, used)
+    own = store if place is None or store is None else _borrow(backbone, store, place)
     hidden = backbone.hidden(ids, positions, store=own, slots=slots, readable=readable)
-    if own is not store:
+    if place is not None and store is not None:
         _give_back(store, own, place)
     if not scored:
         return
     at, pos = _where(aim.scored, scored)
-    local = (pos - rows.shape.shift - aim.start[at]).clamp_min(0)
+    local = (pos - rows.shape.shift - (aim.start[at] if first is None else first)).clamp_min(0)
     logits = backbone.head(hidden[at, local])
     assert decoder.score is not None
-    row = place[at]  # of the batch, not of the group: a scorer may keep memory there
+    row = at if place is None else place[at]  # of the batch, not of the group: a scorer may keep memory there
     token, value = decoder.score(logits, rows, row, pos)
     tokens[row, pos] = token
     cost[row, pos] = value
@@ -66,7 +64,8 @@ def run_window(
 def _where(mask: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Row and column of the `count` True elements of `mask`; their number is known, so nothing is synchronised."""
     found = torch.nonzero_static(mask, size=count) if mask.is_cuda else mask.nonzero()
-    return found[:, 0], found[:, 1]
+    row, column = found.unbind(1)
+    return row, column
 
 
 def _borrow(backbone: Any, store: Any, place: Tensor) -> Any:

@@ -18,13 +18,13 @@ from torch import Tensor
 class Example:
     """Token ids of a prompt and of its answer (without EOS).
 
-    values: which answer tokens are computed values (what stands behind an "="), as long as `answer`.
-    drill: whether nothing but the values is ever masked.
+    decided: as long as `answer`, the tokens that follow from the question whatever the wording (results, numbers,
+    names), or some of them. drill: whether nothing else is ever masked.
     """
 
     prompt: list[int]
     answer: list[int]
-    values: list[bool]
+    decided: list[bool]
     drill: bool = False
 
 
@@ -35,14 +35,14 @@ Draw = Callable[[random.Random], Example]
 class Batch:
     """Canvases of one length L, B of them.
 
-    ids: [B, L]. answer: [B, L] bool, everything behind the prompt. values: [B, L] bool, the computed values in it.
-    start: [B], the first slot of the answer. drill: [B] bool, rows of which only the values are masked.
+    ids: [B, L]. answer: [B, L] bool, everything behind the prompt. decided: [B, L] bool, what follows
+    from the question. start: [B], the first slot of the answer. drill: [B] bool, rows of which nothing else is masked.
     weight: [B, L], the weight of each slot in the loss: 1 for the answer and its first EOS, less in the tail.
     """
 
     ids: Tensor
     answer: Tensor
-    values: Tensor
+    decided: Tensor
     start: Tensor
     weight: Tensor
     drill: Tensor
@@ -52,7 +52,7 @@ def collate(examples: Sequence[Example], length: int, eos: int, tail_weight: flo
     """Canvases of `length` tokens; the slots behind an answer's first EOS are EOS and weigh `tail_weight`."""
     ids = torch.full((len(examples), length), eos)
     answer = torch.zeros(len(examples), length, dtype=torch.bool)
-    values = torch.zeros(len(examples), length, dtype=torch.bool)
+    decided = torch.zeros(len(examples), length, dtype=torch.bool)
     weight = torch.zeros(len(examples), length)
     start = torch.tensor([len(example.prompt) for example in examples])
     drill = torch.tensor([example.drill for example in examples])
@@ -60,10 +60,10 @@ def collate(examples: Sequence[Example], length: int, eos: int, tail_weight: flo
         begin, end = len(example.prompt), len(example.prompt) + len(example.answer)
         ids[row, :end] = torch.tensor(example.prompt + example.answer)
         answer[row, begin:] = True
-        values[row, begin:end] = torch.tensor(example.values)
+        decided[row, begin:end] = torch.tensor(example.decided)
         weight[row, begin : end + 1] = 1.0
         weight[row, end + 1 :] = tail_weight
-    return Batch(ids, answer, values, start, weight, drill)
+    return Batch(ids, answer, decided, start, weight, drill)
 
 
 def batches(draw: Draw, rng: random.Random, size: int, parts: int, gen_length: int, eos: int) -> list[Batch]:
@@ -81,7 +81,7 @@ def batches(draw: Draw, rng: random.Random, size: int, parts: int, gen_length: i
 
 
 def random_mask(
-    batch: Batch, block: int, block_share: float, value_share: float, generator: torch.Generator
+    batch: Batch, block: int, block_share: float, decided_share: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Which slots to mask and what each masked slot weighs: ([B, L] bool, [B, L] float).
 
@@ -92,9 +92,8 @@ def random_mask(
       1/(2 sqrt(t))), less variance, and more canvases in which only a few slots are open;
     - a share `block_share` of them looks like semi-autoregressive decoding: one block masked with probability t,
       everything right of it masked and without weight;
-    - a share `value_share` of the rows, and every drill: the computed values masked and nothing else, weight 1. Random
-      masks rarely hide a value and leave its operands open, and the many possible wordings drown what they teach:
-      without these rows two thirds of the sums were still wrong after 2400 steps, with them a fifth after 900.
+    - a share `decided_share` of the rows, and every drill: `batch.decided` masked and nothing else, weight 1. Random
+      masks rarely hide a result and leave its operands open, and the many possible wordings drown what they teach.
     """
     rows, length = batch.ids.shape
     t = (torch.rand(1, generator=generator) + torch.arange(rows) / rows) % 1.0
@@ -112,6 +111,6 @@ def random_mask(
     masked = torch.where(blocky, (hidden & inside) | right, hidden)
     weight = torch.where(blocky, weight * inside, weight)
 
-    valued = (torch.rand(rows, 1, generator=generator) < value_share) & batch.values.any(1, keepdim=True)
-    valued |= batch.drill[:, None]
-    return torch.where(valued, batch.values, masked), torch.where(valued, batch.weight, weight)
+    sure = (torch.rand(rows, 1, generator=generator) < decided_share) & batch.decided.any(1, keepdim=True)
+    sure |= batch.drill[:, None]
+    return torch.where(sure, batch.decided, masked), torch.where(sure, batch.weight, weight)

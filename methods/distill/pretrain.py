@@ -11,7 +11,7 @@ import math
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,10 @@ from methods.errors import MethodsError
 
 @dataclass(frozen=True)
 class PretrainConfig:
-    """One pretraining: shape, data and schedule. `kind` is "diffusion" or "ar"; lengths are in tokens."""
+    """One pretraining: shape, data and schedule. `kind` is "diffusion" or "ar"; lengths are in tokens.
+
+    init: fingerprint of the checkpoint whose weights it starts from, "" = random ones.
+    """
 
     kind: str = "diffusion"
     hidden: int = 192
@@ -39,15 +42,16 @@ class PretrainConfig:
     gen_length: int = 96
     block: int = 16
     block_share: float = 0.5
-    steps: int = 3000
+    steps: int = 2000
     batch: int = 48
     parts: int = 2
     drill_share: float = 0.2
-    value_share: float = 0.5
+    decided_share: float = 0.5
     lr_matrix: float = 0.004
     lr_other: float = 0.002
     warmup: int = 100
     decay: float = 0.4
+    init: str = ""
     seed: int = 0
     bf16: bool = True
     compile: bool = True
@@ -143,17 +147,22 @@ def pretrain(
     special: dict[str, int],
     folder: Path,
     *,
+    weights: Mapping[str, Tensor] | None = None,
     on_step: Callable[[int, float, float], None] | None = None,
     save_every: int = 200,
 ) -> tuple[LlamaForCausalLM, dict[str, Any]]:
     """Train (or go on training) in `folder`; returns the model and a record of loss curve, tokens and seconds.
 
     draw: gives one example (prompt ids, answer ids) of the training split. special: ids of `eos`, `mask`, `pad`.
+    weights: what the model starts from, such as those of an autoregressive model of the same shape (Dream and
+    DiffuLLaMA start so): copying and arithmetic are there already.
     on_step(step, loss, canvas tokens per second) is called after every step.
     Raises MethodsError when the loss is not finite (naming the step) or `folder` holds another configuration.
     """
     folder.mkdir(parents=True, exist_ok=True)
     model = new_model(config, special["eos"], special["pad"])
+    if weights is not None:
+        model.load_state_dict(weights)
     optimizers = Optimizers(model, config)
     record: dict[str, Any] = {"config": asdict(config), "losses": [], "tokens": 0, "seconds": 0.0}
     first, state_file = 0, folder / "state.pt"
@@ -198,7 +207,7 @@ def train_step(
             if config.kind == "ar":
                 loss = ar_loss(body, model.lm_head, batch)
             else:
-                masked, weight = random_mask(batch, config.block, config.block_share, config.value_share, noise)
+                masked, weight = random_mask(batch, config.block, config.block_share, config.decided_share, noise)
                 loss = diffusion_loss(body, model.lm_head, batch, special["mask"], masked, weight)
         (loss / len(parts)).backward()
         total += float(loss.detach()) / len(parts)
