@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.metrics import compat_tokens, keep, summarise, tpf, tpf_compat, tpf_sample_mean
+from harness.stats import bootstrap_ratio, wilson
 from tests.harness.samples import make_run, make_sample
 
 EOS, EOT, MASK, PAD = 1, 2, 3, 4
@@ -37,6 +38,11 @@ def test_a_stop_string_cuts_where_it_begins(pieces: list[str], until: list[str],
     assert keep(ids, pieces, eos=(EOS,), until=until) == (kept, text)
 
 
+def test_pieces_must_be_as_many_as_ids() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        keep([10, 11], ["k"], eos=(EOS,))
+
+
 def test_the_first_eos_or_eot_ends_the_answer() -> None:
     ids = [10, 11, EOT, 12, EOS]
     assert keep(ids, pieces_of(ids), eos=(EOS, EOT)) == (2, "kl")
@@ -52,6 +58,8 @@ def test_the_strip_policy_scores_the_text_behind_an_eos_with_the_same_count() ->
     ids = [10, EOS, 11, EOS, 12]
     assert keep(ids, pieces_of(ids), eos=(EOS,), policy="strip") == (1, "klm")
     assert keep(ids, pieces_of(ids), eos=(EOS,), policy="strip", until=["l"]) == (1, "k")
+    ids = [10, EOS, MASK, 11]
+    assert keep(ids, pieces_of(ids), eos=(EOS,), policy="strip", mask=MASK) == (1, "kl")
 
 
 @given(
@@ -97,6 +105,8 @@ def decode(ids: Sequence[int], skip_special: bool) -> str:
         ("tad", "llada", "humaneval", 6),
         ("d3llm", "dream", "gsm8k", 3),  # k l <eot>, cut at EOS
         ("tad", "dream", "gsm8k", 3),
+        ("d3llm", "a2d", "gsm8k", 3),
+        ("tad", "a2d", "gsm8k", 3),
     ],
 )
 def test_the_reference_rules(rule: str, arch: str, task: str, expected: int) -> None:
@@ -120,6 +130,17 @@ def test_dream_stop_strings_cut_for_d3llm_only() -> None:
     assert compat_tokens("tad", "dream", "gsm8k", ids, **common) == 3  # type: ignore[arg-type]
 
 
+def test_dream_without_an_eos_is_counted_whole() -> None:
+    found = compat_tokens("tad", "dream", "gsm8k", [10, EOS, 11], decode=decode, count=count, eos=(), until=[])
+    assert found == 3
+
+
+def test_the_first_of_two_stop_strings_cuts() -> None:
+    ids = [10, 25, 11, 25, 12]  # k z l z m
+    common = {"decode": decode, "count": count, "eos": (EOS, EOT), "until": ["z", "", "l"]}
+    assert compat_tokens("tad", "llada", "gsm8k", ids, **common) == 1  # type: ignore[arg-type]
+
+
 def test_d3llm_leaves_its_ten_warm_up_samples_out() -> None:
     samples = [make_sample(n, tokens_compat={"d3llm": 100 if n < 10 else 4, "tad": 1}, nfe=2) for n in range(12)]
     assert tpf_compat(samples) == {"d3llm": 2.0, "tad": 0.5}
@@ -137,6 +158,33 @@ def test_a_summary_has_every_key_of_the_design() -> None:
     keys = """run_id suite method task protocol setting seed n_samples metric accuracy accuracy_ci95 tokens forwards
     positions tpf tpf_ci95 tpf_sample_mean tpf_compat tps decode_seconds batch_size device empty_outputs truncated"""
     assert set(keys.split()) <= set(summarise(make_run(), [make_sample(0)]))
+
+
+def test_a_summary_counted_by_hand() -> None:
+    samples = [
+        make_sample(0, tokens=6, forwards={"prefill": 1, "denoise": 2, "draft": 7}, seconds=0.25, positions=10),
+        make_sample(1, tokens=2, forwards={"denoise": 4, "refresh": 1}, seconds=0.25, positions=20),
+        make_sample(2, tokens=0, forwards={"denoise": 2}, seconds=0.0, positions=5, outcome="wrong", correct=0),
+        make_sample(3, tokens=0, forwards={}, seconds=0.0, positions=0, outcome="error", correct=0, truncated=True),
+    ]
+    session = {"batch_size": 9, "device": "cuda:3"}
+    found = summarise(make_run(sessions=[{"batch_size": 1, "device": "cpu"}, session]), samples)
+    assert (found["n_samples"], found["accuracy"]) == (4, 25.0)
+    assert found["accuracy_ci95"] == list(wilson(1, 4))
+    assert (found["tokens"], found["forwards"], found["positions"]) == (8, 10, 35)
+    assert found["forwards_by_kind"] == {"prefill": 1, "denoise": 8, "refresh": 1, "draft": 7}
+    assert (found["tpf"], found["tps"], found["decode_seconds"]) == (0.8, 16.0, 0.5)
+    assert found["tpf_sample_mean"] == pytest.approx((2 + 0.4 + 0) / 3)
+    assert found["tpf_ci95"] == list(bootstrap_ratio([6, 2, 0], [3, 5, 2], seed=0))
+    assert (found["batch_size"], found["device"]) == (9, "cuda:3")
+    assert (found["empty_outputs"], found["truncated"], found["errors"]) == (1, 1, 1)
+    assert found["outcomes"] == {"correct": 1, "error": 1, "wrong": 2}
+
+
+def test_the_summary_of_no_samples() -> None:
+    found = summarise(make_run(sessions=None), [])
+    assert (found["accuracy"], found["accuracy_ci95"], found["tpf"], found["tps"]) == (None,) * 4
+    assert (found["batch_size"], found["device"], found["outcomes"], found["tokens"]) == (None, None, {}, 0)
 
 
 def test_nothing_measured_is_null_not_zero() -> None:
