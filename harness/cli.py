@@ -35,6 +35,7 @@ ORDER = (
     "show",
     "compare",
     "score",
+    "merge",
     "decode",
     "bench",
     "pretrain",

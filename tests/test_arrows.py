@@ -133,14 +133,24 @@ def test_light_verbs_never_import_torch(tmp_path: Path) -> None:
     assert not {verb: modules for verb, modules in found.items() if modules}
 
 
-def test_help_imports_no_room_but_the_instrument(tmp_path: Path) -> None:
-    code = TRY.replace('{"torch", "transformers", "lm_eval"}', '{"pandas", "numpy", "matplotlib", "yaml", "methods"}')
+QUICK = [
+    (["--help"], ("pandas", "numpy", "matplotlib", "yaml", "methods")),
+    (["ls", "methods"], ("pandas", "numpy", "matplotlib")),
+    (["ls", "runs", "--out", "{store}"], ("pandas", "numpy", "matplotlib")),
+    (["show", "nothing", "--out", "{store}"], ("pandas", "matplotlib")),
+]
+
+
+@pytest.mark.parametrize(("words", "slow"), QUICK, ids=["--help", "ls methods", "ls runs", "show"])
+def test_what_answers_at_once_imports_nothing_slow(words: list[str], slow: tuple[str, ...], tmp_path: Path) -> None:
+    code = TRY.replace('{"torch", "transformers", "lm_eval"}', repr(set(slow)))
+    arguments = [word.format(store=tmp_path) for word in words]
     done = subprocess.run(
-        [sys.executable, "-c", code, json.dumps([["--help"]])],
+        [sys.executable, "-c", code, json.dumps([arguments])],
         capture_output=True,
         text=True,
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         check=True,
     )
-    assert json.loads(done.stderr.splitlines()[-1]) == {"--help": []}, "--help answers at once"
+    assert json.loads(done.stderr.splitlines()[-1]) == {" ".join(arguments): []}

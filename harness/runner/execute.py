@@ -2,103 +2,28 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from harness.distributed import AgreedError, Group, LostError, alone
-from harness.metrics import summarise, total_forwards
+from harness.distributed import Group, alone
+from harness.metrics import summarise
 from harness.runner import official
+from harness.runner.active import Active, Event, Outcome, Progress, failed
 from harness.runner.decoding import decode_all
 from harness.runner.environment import now, session
 from harness.runner.job import Choice, Job, choose, prepare
 from harness.runner.models import ModelCache
-from harness.runner.parallel import Parts, part_of, same_run, seen_by, take_up
+from harness.runner.parallel import Parts, same_run, take_up
 from harness.runner.plan import Planned, prompts, request
 from harness.runner.sample import decoded, scored, too_long
 from harness.runner.scoring import Scorer
 from harness.runner.spec import RunSpec
-from harness.store import RunFolder
+from harness.runner.together import begin, gather
 
-
-@dataclass(frozen=True)
-class Event:
-    """Something happened in a run. done, total: its samples; accuracy (percent), tpf: so far; note: for people."""
-
-    spec: RunSpec
-    run_id: str
-    done: int
-    total: int
-    accuracy: float | None = None
-    tpf: float | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a spec ended. state: `done` (decoded now), `stored` (nothing was missing) or `failed`.
-
-    summary: over the documents the spec asks for. new: samples decoded now. errors: samples whose scorer raised.
-    error: why it failed, one sentence or a traceback; `cause` is the exception itself. In a group of processes only
-    the first one has summaries.
-    """
-
-    spec: RunSpec
-    state: str
-    folder: RunFolder | None = None
-    summary: dict[str, Any] | None = None
-    new: int = 0
-    error: str = ""
-    cause: Exception | None = None
-
-    @property
-    def run_id(self) -> str | None:
-        return self.folder.run_id if self.folder else None
-
-    @property
-    def errors(self) -> int:
-        return self.summary["errors"] if self.summary else 0
-
-
-Progress = Callable[[Event], None]
-
-
-@dataclass
-class Active:
-    """A run that is being written: its job, what this process decodes, and the running totals for the progress bar.
-
-    parts: the other ranks' shares, seen by the first; None on a rank that writes such a part (`job.folder`) itself.
-    """
-
-    job: Job
-    total: int
-    missing: list[Planned] = field(default_factory=list)
-    done: int = 0
-    new: int = 0
-    correct: int = 0
-    tokens: int = 0
-    forwards: int = 0
-    failed: Exception | None = None
-    outcome: Outcome | None = None
-    progress: Progress | None = field(default=None, repr=False)
-    parts: Parts | None = field(default=None, repr=False)
-
-    def add(self, sample: dict[str, Any]) -> None:
-        """Count a stored sample."""
-        self.done += 1
-        self.correct += sample["correct"]
-        self.tokens += sample["tokens"]
-        self.forwards += total_forwards(sample["forwards"])
-
-    def tell(self, note: str = "") -> None:
-        """Report where the run stands."""
-        if self.progress is not None:
-            accuracy = 100.0 * self.correct / self.done if self.done else None
-            tpf = self.tokens / self.forwards if self.forwards else None
-            self.progress(Event(self.job.spec, self.job.run["run_id"], self.done, self.total, accuracy, tpf, note))
+__all__ = ["Event", "Outcome", "execute"]
 
 
 def execute(
@@ -122,7 +47,7 @@ def execute(
         try:
             choice = ranks.attempt(partial(_choose, spec, ranks))
         except Exception as error:
-            found[place] = _failed(spec, error)
+            found[place] = failed(spec, error)
             continue
         groups.setdefault((choice.key, choice.protocol.id, spec.data_dir), []).append((place, choice))
     for group in groups.values():
@@ -135,12 +60,6 @@ def _choose(spec: RunSpec, ranks: Group) -> Choice:
     if ranks.world_size > 1:
         choice.key = replace(choice.key, device=ranks.device(choice.key.device))
     return choice
-
-
-def _failed(spec: RunSpec, error: Exception, folder: RunFolder | None = None) -> Outcome:
-    known = isinstance(getattr(error, "exit_code", None), int)
-    words = str(error) if known else "".join(traceback.format_exception(error))
-    return Outcome(spec, "failed", folder, error=words, cause=error)
 
 
 def _run_group(
@@ -156,11 +75,11 @@ def _run_group(
                 loaded = job.loaded
                 same_run(ranks, job.run)
                 if any(other.job.run["run_id"] == job.run["run_id"] for other in active.values()):
-                    found[place] = _failed(choice.spec, ValueError(f"{job.folder.path} is asked for twice."))
+                    found[place] = failed(choice.spec, ValueError(f"{job.folder.path} is asked for twice."))
                     continue
-                run = _begin(job, progress, stack, ranks)
+                run = begin(job, partial(_open, job, progress, stack, Parts(job.folder, ranks)), stack, ranks)
             except Exception as error:
-                found[place] = _failed(choice.spec, error)
+                found[place] = failed(choice.spec, error)
                 continue
             if isinstance(run, Outcome):
                 found[place] = run
@@ -168,38 +87,9 @@ def _run_group(
                 active[place] = run
         if active:
             _decode(list(active.values()))
-            _gather(list(active.values()), ranks)
+            gather(list(active.values()), ranks)
             found |= {place: _close(run) for place, run in active.items()}
     return found
-
-
-def _begin(job: Job, progress: Progress | None, stack: ExitStack, ranks: Group) -> Active | Outcome:
-    """Open the run on every rank, and deal the documents that it lacks like cards, as lm-eval does."""
-    opened = ranks.attempt(lambda: _open(job, progress, stack, Parts(job.folder, ranks)) if ranks.rank == 0 else None)
-    if opened is not None and ranks.world_size == 1:
-        return opened
-    lacks = [planned.doc_id for planned in opened.missing] if isinstance(opened, Active) else None
-    plan = ranks.agree(lacks)[0]
-    if plan is None:
-        return opened or Outcome(job.spec, "stored", job.folder)
-    run = ranks.attempt(lambda: opened if isinstance(opened, Active) else _open_part(job, stack, ranks))
-    if run.parts is not None:
-        stack.callback(_take_in, run)  # however this ends
-        _record(run)
-    mine = set(plan[ranks.rank :: ranks.world_size])
-    run.missing = [planned for planned in run.missing if planned.doc_id in mine]
-    run.total = run.total if run.parts is not None else len(mine)
-    return run
-
-
-def _open_part(job: Job, stack: ExitStack, ranks: Group) -> Active:
-    """The run as a rank after the first has it: a part of its own, and every document of the task."""
-    seen_by(ranks, job.folder)
-    wanted = prompts(job, job.spec.limit)
-    start = session(job.spec.batch_size, str(job.backbone.device), job.spec.limit)
-    part = part_of(job.folder, ranks.rank)
-    stack.enter_context(part.open(job.run | {"started": now(), "sessions": [start]}))
-    return Active(replace(job, folder=part), len(wanted), wanted)
 
 
 def _open(job: Job, progress: Progress | None, stack: ExitStack, parts: Parts) -> Active | Outcome:
@@ -260,54 +150,10 @@ def _finisher(run: Active, planned: Planned, result: Any) -> Callable[[], tuple[
 
 
 def _store(run: Active, line: dict[str, Any]) -> None:
-    run.job.folder.append(line)
-    run.new += 1
-    run.add(line)
-    run.tell()
-    _take_in(run)
+    run.store(line)
+    run.take_in()
     if run.parts is not None and run.done == run.total:
         run.outcome = run.outcome or _finish(run)
-
-
-def _take_in(run: Active) -> None:
-    """Add what the other ranks have finished to the run."""
-    for line in run.parts.new() if run.parts is not None else ():
-        run.job.folder.append(line)
-        run.new += 1
-        run.add(line)
-        run.tell()
-
-
-def _record(run: Active) -> None:
-    """Write into the session who the other ranks are and what happened to them."""
-    ranks = run.parts.ranks() if run.parts is not None else []
-    if ranks:
-        sessions = run.job.folder.run()["sessions"]
-        sessions[-1]["ranks"] = ranks
-        run.job.folder.update(sessions=sessions)
-
-
-def _gather(runs: list[Active], ranks: Group) -> None:
-    """Wait until every rank has done its share, taking in what comes; a rank that failed fails its runs here too."""
-
-    def look() -> None:
-        for run in runs:
-            _take_in(run)
-
-    if ranks.world_size == 1:
-        return
-    try:
-        told = ranks.agree([run.failed and _failed(run.job.spec, run.failed).error for run in runs], meanwhile=look)
-        look()
-    except LostError as error:
-        look()
-        for run in runs:
-            run.failed = run.failed or error
-        return
-    for rank, failures in enumerate(told):
-        for run, failure in zip(runs, failures, strict=True):
-            if failure:
-                run.failed = run.failed or AgreedError(f"Process {rank}: {failure}", 1)
 
 
 def _halved(runs: list[Active], before: int, now_: int) -> None:
@@ -332,13 +178,13 @@ def _finish(run: Active) -> Outcome:
         summary = summarise(folder.run(), samples)
         summary["lm_eval"] = official.evaluate(job, samples)
         official.check(job, summary["lm_eval"], summary)
-        _record(run)
+        run.record()
         folder.finish(summary)
         if run.parts is not None:
             run.parts.remove()
         return Outcome(job.spec, "done", folder, _summary(job, run.total), run.new)
     except Exception as error:
-        return _failed(job.spec, error, folder)
+        return failed(job.spec, error, folder)
 
 
 def _close(run: Active) -> Outcome:
@@ -346,7 +192,7 @@ def _close(run: Active) -> Outcome:
         return Outcome(run.job.spec, "done", run.job.folder, new=run.new)
     if run.outcome is None and run.failed is None and run.done == run.total:
         run.outcome = _finish(run)
-    return run.outcome or _failed(run.job.spec, run.failed or RuntimeError("not all samples came back"), run.job.folder)
+    return run.outcome or failed(run.job.spec, run.failed or RuntimeError("not all samples came back"), run.job.folder)
 
 
 def _summary(job: Job, total: int) -> dict[str, Any] | None:

@@ -4,13 +4,17 @@
 >>> runs, points, samples = harness.load_runs("results/runs")
 """
 
+from typing import TYPE_CHECKING, Any
+
 from harness.store.errors import BusyError, StoreError
 from harness.store.find import RUNS, find_run, find_runs
 from harness.store.folder import RunFolder
-from harness.store.frames import Runs, load_runs
 from harness.store.identity import code_version, run_id
 from harness.store.merge import merge
 from harness.store.schema import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from harness.store.frames import Runs, load_runs
 
 __all__ = [
     "RUNS",
@@ -26,3 +30,11 @@ __all__ = [
     "merge",
     "run_id",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Runs", "load_runs"):  # pandas takes as long to import as all the rest of `harness ls`
+        from harness.store import frames
+
+        return getattr(frames, name)
+    raise AttributeError(f"module 'harness.store' has no attribute {name!r}")

@@ -22,7 +22,7 @@ def run(
     checkpoint: str | None = typer.Option(None, metavar="PATH|HUB_ID", help="Weights instead of the suite's."),
     adapter: str | None = typer.Option(None, metavar="PATH", help="A LoRA adapter on top of the weights."),
     device: str = typer.Option("auto", help="auto, cpu, cuda, cuda:1, mps."),
-    dtype: str = typer.Option("auto", help="auto, float32, bfloat16, float16."),
+    dtype: str = typer.Option("auto", help="auto, float32, bfloat16, float16, int8 or nf4."),
     protocol: str | None = typer.Option(None, metavar="SET", help="Another protocol set, such as llada-tad."),
     fidelity: str = typer.Option("fixed", help="fixed, or compat: with the reference code's own behaviour."),
     out: str = typer.Option("results/runs", help="The folder of all runs."),
