@@ -122,8 +122,9 @@ class DllmLM(DataParallel, TemplateLM):
             texts[place] = self._record(requests[place], prepared[place], result)
             self.cache_hook.add_partial("generate_until", requests[place].args, texts[place])
         self.telemetry = self.group.union(self.telemetry)  # before rank 0 reports them
-        if len(wanted) < len(requests):
-            print(f"harness: {len(requests) - len(wanted)} prompts do not fit into the context.", file=sys.stderr)
+        too_long = sum("truncated" in line for line in self.telemetry.values())
+        if too_long and self.rank == 0:
+            print(f"harness: {too_long} prompts do not fit into the context.", file=sys.stderr)
         return texts
 
     def _prepare(self, instance: Any) -> Any:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +14,8 @@ from harness.errors import UserError
 from methods.backbones import create, save
 from tests.backbones import parallel_worker
 from tests.backbones.tiny import LLADA
+from tests.harness.ranks import Ranks
+from tests.harness.tiny import write_suite
 
 
 def test_a_group_of_one() -> None:
@@ -44,6 +43,11 @@ def test_each_process_gets_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_suite(tmp_path_factory.mktemp("suite")))
+
+
+@pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("parallel")
     save(create(LLADA, 1), folder / "model")
@@ -52,44 +56,44 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def evaluate(world: Path, processes: int) -> dict:
-    """What torchrun does, without its own process: one child per rank, the group's address in the environment."""
-    out = world / f"out{processes}.json"
-    words = [sys.executable, "-m", "tests.backbones.parallel_worker"]
-    words += [str(world / "model"), str(world / "docs.jsonl"), str(out)]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    children = []
-    for rank in range(processes):
-        room = os.environ | {
-            "RANK": str(rank),
-            "LOCAL_RANK": str(rank),
-            "WORLD_SIZE": str(processes),
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": port,
-            "OMP_NUM_THREADS": "1",
-            "HF_HUB_OFFLINE": "1",
-            "HF_DATASETS_CACHE": str(world / f"cache{processes}-{rank}"),
-            "PYTHONPATH": str(Path(__file__).parents[2]),
-        }
-        children.append(subprocess.Popen(words, env=room, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True))
-    for child in children:
-        errors = child.communicate(timeout=300)[1]
-        assert child.returncode == 0, errors[-3000:]
-        assert "destroy_process_group" not in errors
+def evaluate(work: Any, folder: Path, *arguments: Any) -> dict[str, Any]:
+    """What the first of two processes writes; both must end well and leave the group."""
+    out = folder / "two.json"
+    with Ranks(2, folder / "ranks", work, *arguments, str(out)) as ranks:
+        for ended in ranks.wait():
+            assert ended.code == 0, ended.said[-3000:]
+            assert "destroy_process_group" not in ended.said
     return json.loads(out.read_text())
 
 
-def alone(world: Path) -> dict:
-    parallel_worker.main(str(world / "model"), str(world / "docs.jsonl"), str(world / "out1.json"))
-    return json.loads((world / "out1.json").read_text())
-
-
 def test_two_processes_give_the_points_of_one(world: Path) -> None:
-    two, one = evaluate(world, 2), alone(world)
+    arguments = (str(world / "model"), str(world / "docs.jsonl"))
+    two = evaluate(parallel_worker.score, world, *arguments)
+    parallel_worker.score(0, *arguments, str(world / "one.json"))
+    one = json.loads((world / "one.json").read_text())
     assert two["acc"] == one["acc"]
     assert len(one["counts"]) == 7
     assert two["counts"] == one["counts"]
     for doc, answers in one["samples"].items():  # a request that padded a rank carries its answer twice
-        assert [mine[0] for mine in two["samples"][doc]] == [mine[0] for mine in answers]
+        for mine, other in zip(answers, two["samples"][doc], strict=True):
+            assert mine[0][0] == pytest.approx(other[0][0], rel=1e-5), "batches of other shapes may round otherwise"
+            assert mine[0][1] == other[0][1]
+
+
+def counts(path: Path) -> list[dict[str, Any]]:
+    """Lines of counts without times."""
+    lines = map(json.loads, path.read_text().splitlines())
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
+
+
+def test_two_processes_decode_what_one_does(suite: str, tmp_path: Path) -> None:
+    two = evaluate(parallel_worker.generate, tmp_path, suite, 7)
+    parallel_worker.generate(0, suite, 7, str(tmp_path / "one.json"))
+    one = json.loads((tmp_path / "one.json").read_text())
+    assert len(one["texts"]) == 7
+    assert two == one
+    assert one["counted"]["tpf"] == one["counted"]["tokens"] / one["counted"]["forwards"]
+    first, second = counts(tmp_path / "two.json.counts.jsonl"), counts(tmp_path / "two.json.counts.rank1.jsonl")
+    assert (len(first), len(second)) == (4, 3), "7 documents over 2 processes; the one that pads is not counted"
+    alone = counts(tmp_path / "one.json.counts.jsonl")
+    assert sorted([*first, *second], key=lambda line: line["doc_id"]) == sorted(alone, key=lambda line: line["doc_id"])
