@@ -191,12 +191,12 @@ def program(text: str, entries: Collection[str] = (), prompt: str = "", also: Co
     fallback = None
     for source in candidates(clean, start):
         found = longest_program(source)
-        tree = _parse(found)
-        if not found.strip() or tree is None or not any(not isinstance(node, ast.Expr) for node in tree.body):
+        body = ast.parse(found).body  # `found` is Python or empty
+        if all(isinstance(node, ast.Expr) for node in body):
             continue
         if start and _body(found, entries) == given:
             continue  # nothing but the prompt's own stub was Python
-        defined = {name for node in tree.body for name in _names(node)[0]}
+        defined = {name for node in body for name in _names(node)[0]}
         needed = reachable(found, [*entries, *also])
         if needed and (not entries or any(entry in defined for entry in entries)):
             return needed

@@ -99,6 +99,7 @@ NOTHING = [
     "((((",
     "return",
     "assert add(1, 1) == 2",
+    "sys.setrecursionlimit(5000)",
 ]
 
 

@@ -1,0 +1,137 @@
+"""The parts of the extractor one by one: what each keeps, to the letter."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks import extract
+from tests.tasks.test_extract import ADD, HELPER, PROMPT, value
+
+
+def test_line_ends_and_marks() -> None:
+    assert extract.normalise("\ufeffX = 1\r\ny = 2\rz = 3\0") == "X = 1\ny = 2\nz = 3"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("no fence", []),
+        ("```\nx = 1\n```", ["x = 1\n"]),
+        ("Prose.\n```\nx = 1\n```\nmore", ["x = 1\n"]),
+        ("```\na\n```\nb\n```py\nc\n```\nd\n~~~\ne\n~~~\nf", ["a\n", "c\n", "e\n"]),
+        ("```\na\n```\nb\n```\nc", ["a\n", "c"]),
+        ("    return 1\n```\nDone.", ["    return 1\n"]),
+        ("\treturn 1\n```\nDone.", ["\treturn 1\n"]),
+        ("\n    return 1\n```\nDone.", ["\n    return 1\n"]),
+        ("x = 1\n```\nDone.", ["x = 1\n"]),
+        ("x = 1\n```\nor\n```\ny = 2\n```", ["x = 1\n", "y = 2\n"]),
+        ("x = 1\n```python\ny = 2\n```", ["y = 2\n"]),  # a fence with a language opens
+        ("  \n```\nx = 1\n```", ["x = 1\n"]),
+    ],
+)
+def test_the_blocks_of_a_text(text: str, found: list[str]) -> None:
+    assert extract.blocks(text) == found
+
+
+@pytest.mark.parametrize(
+    ("source", "longest"),
+    [
+        ("\n# note\nx = 1\n", "\n# note\nx = 1\n"),  # Python as a whole stays as it is
+        ("!\nX = 1", "X = 1"),
+        ("a = 1\nb = 2\n!\nc = 3\n!\n!", "a = 1\nb = 2"),
+        ("x = 1\n!\ny = 2\n!", "x = 1"),
+        ("x = 1\n\n!", "x = 1"),
+        ("x = 1\n\ny = 2\n!", "x = 1\n\ny = 2"),
+        ("\n".join(["x = 1"] * (extract.LINES + 5)), "\n".join(["x = 1"] * extract.LINES)),
+    ],
+)
+def test_the_longest_stretch(source: str, longest: str) -> None:
+    assert extract.longest_program(source) == longest
+
+
+WRAP = "def first(f):\n    return lambda g: f\n"
+GOES = {
+    "an overridden definition": (f"def add(a, b):\n    return 0\n{ADD}", "return 0"),
+    "what only mentions a needed name": (f"{ADD}\nunrelated = add(1, 2)", "unrelated"),
+    "a change of something else": (f"seen = []\nseen.append(1)\n{ADD}", "append"),
+    "a change of what does not exist": (f"a.append(1)\n{ADD}", "append"),
+    "what only the main block needs": (
+        f"def extra():\n    return 0\n{ADD}\nif __name__ == '__main__':\n    add = extra",
+        "extra",
+    ),
+    **{
+        f"a call of {name}": (f"import {name}\n{name}.main()\ndef add(a, b):\n    {name}\n    return a + b", "main()")
+        for name in ("doctest", "unittest", "sys")
+    },
+}
+STAYS = {
+    "an import": (f"import math\n{ADD}", "import math"),
+    "the recursion limit": (f"import sys\nsys.setrecursionlimit(5000)\n{ADD}", "sys.setrecursionlimit(5000)"),
+    "a name of a double assignment": (
+        "TABLE = [0]\nx = TABLE[0] = 5\ndef add(a, b):\n    return a + b + x - 5",
+        "x = TABLE[0] = 5",
+    ),
+    "a definition under a condition": (
+        f"if True:\n    {HELPER.strip().replace(chr(10), chr(10) + '    ')}\ndef add(a, b):\n    return helper(a) + b",
+        "def helper",
+    ),
+    "what its decorated successor needs": (f"{ADD}\n{WRAP}@first(add)\ndef add(a, b):\n    return 0", "@first(add)"),
+    "a comment at the end of a line": (f"ONE = 1  # one\n{ADD} + ONE - 1", "ONE = 1  # one"),
+}
+
+
+@pytest.mark.parametrize("what", GOES)
+def test_what_the_entry_does_not_need_goes(what: str) -> None:
+    source, part = GOES[what]
+    found = extract.reachable(source, ["add"])
+    assert part not in found
+    assert value(found, "add(1, 2)") == 3
+
+
+@pytest.mark.parametrize("what", STAYS)
+def test_what_the_entry_needs_stays(what: str) -> None:
+    source, part = STAYS[what]
+    found = extract.reachable(source, ["add"])
+    assert part in found
+    assert value(found, "add(1, 2)") == 3
+
+
+def test_statements_of_one_line_are_taken_apart() -> None:
+    assert extract.reachable("a = 1; b = 2", []) == "a = 1\nb = 2"
+    assert extract.reachable("a = 1; b = 2", ["b"]) == "b = 2"
+    assert extract.reachable("a = 1  # one; two\nb = (1,\n  ';')", []) == "a = 1\nb = (1,\n  ';')"
+
+
+def test_no_python_is_nothing() -> None:
+    assert extract.reachable("def (", []) == ""
+
+
+def test_every_entry_counts_however_often_it_is_reached() -> None:
+    source = "def one():\n    return 1\ndef shared():\n    return 2\ndef add():\n    return shared()"
+    assert extract.reachable(source, ["one", "shared", "add"]) == source
+
+
+def test_an_imported_entry_is_defined() -> None:
+    both = "```\nx = 1\n```\nor\n```\n{}\n```"
+    assert extract.program(both.format("from operator import add"), ["add"]) == "from operator import add"
+    assert extract.program(both.format("from operator import mul as add"), ["add"]) == "from operator import mul as add"
+    assert extract.program(both.format("import os.path"), ["os"]) == "import os.path"
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt", "sources"),
+    [
+        ("x = 1", "", ["x = 1"]),
+        ("    return 1\n", "def f():\n", ["def f():\n    return 1\n"]),
+        ("    return 1\n", "def f():", ["def f():\n    return 1\n"]),
+        ("\n    return 1", "def f():", ["def f():\n    return 1"]),
+        ("\treturn 1", "def f():\n", ["def f():\n\treturn 1", "def f():\n    return 1"]),
+    ],
+)
+def test_how_a_text_goes_on_from_its_prompt(text: str, prompt: str, sources: list[str]) -> None:
+    assert list(extract.candidates(text, prompt)) == sources
+
+
+def test_a_prompt_without_a_last_line_end() -> None:
+    found = extract.program("    return a + b", ["add"], PROMPT.rstrip("\n"))
+    assert value(found, "add(1, 2)") == 3
