@@ -99,7 +99,6 @@ NOTHING = [
     "((((",
     "return",
     "assert add(1, 1) == 2",
-    "sys.setrecursionlimit(5000)",
 ]
 
 

@@ -135,3 +135,7 @@ def test_how_a_text_goes_on_from_its_prompt(text: str, prompt: str, sources: lis
 def test_a_prompt_without_a_last_line_end() -> None:
     found = extract.program("    return a + b", ["add"], PROMPT.rstrip("\n"))
     assert value(found, "add(1, 2)") == 3
+
+
+def test_expressions_alone_are_no_program() -> None:
+    assert extract.program("sys.setrecursionlimit(5000)") is None
