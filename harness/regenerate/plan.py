@@ -27,6 +27,7 @@ TRAINER = (
 )
 SCORING = ("tasks/*.py", "tasks/sandbox/*.py", "tasks/protocols/mini/*.yaml", "tasks/definitions/*.yaml")
 SWEEP = (*ENGINE, *SCORING, "methods/*.py", "harness/suites/mini.yaml")
+HARDER = "gsm8k=5,math=8,mbpp=5,humaneval=2"  # the last pretraining steps: letters to copy, equations
 # the recipe of every trained row, and the trajectories it reads ("" = gold answers)
 RECIPES = {
     "dparallel": "plain",
@@ -94,18 +95,21 @@ def _rows() -> list[str]:
 
 
 def _pretraining(out: Path, profile: Profile, seed: int, common: tuple[str, ...]) -> list[Stage]:
-    made = []
-    start = ("--init", str(out / "pretrain" / "ar" / "checkpoint"))
-    for name, kind, steps, before, init in (
-        ("ar", "ar", profile.ar_steps, "tokenizer", ()),
-        ("base", "diffusion", profile.base_steps, "pretrain_ar", start),
+    """The AR model; from its weights the diffusion model, and some more steps on what it finds hardest."""
+    made: list[Stage] = []
+    before = ""
+    for name, kind, steps, more in (
+        ("ar", "ar", profile.ar_steps, ()),
+        ("first", "diffusion", profile.first_steps, ()),
+        ("base", "diffusion", profile.base_steps, ("--tasks", HARDER)),
     ):
         folder = out / "pretrain" / name
-        count = ("--steps", str(steps)) if steps else ()
-        command = ("pretrain", "--suite", "mini", "--kind", kind, "--seed", str(seed), "--out", str(folder), *count)
-        made.append(
-            Stage(f"pretrain_{name}", (*command, *init, *common), (folder / "checkpoint",), (before,), PRETRAIN)
-        )
+        size = ("--seed", str(seed), "--steps", str(steps))
+        start = ("--init", str(out / "pretrain" / before / "checkpoint")) if before else ()
+        command = ("pretrain", "--suite", "mini", "--kind", kind, *size, *start, *more, "--out", str(folder), *common)
+        after = f"pretrain_{before}" if before else "tokenizer"
+        made.append(Stage(f"pretrain_{name}", command, (folder / "checkpoint",), (after,), PRETRAIN))
+        before = name
     return made
 
 

@@ -17,8 +17,9 @@ class Profile:
     """
 
     name: str
-    base_steps: int
     ar_steps: int
+    first_steps: int
+    base_steps: int
     problems: int
     distil_steps: dict[str, int] = field(default_factory=dict)
     limit: int = 500
@@ -41,8 +42,9 @@ POINTS = {
 PROFILES = {
     "quick": Profile(
         name="quick",
-        base_steps=1200,
-        ar_steps=500,
+        ar_steps=600,
+        first_steps=800,
+        base_steps=300,
         problems=320,
         distil_steps={"all": 60, "fast_dllm_v2": 120},
         limit=40,
@@ -50,8 +52,9 @@ PROFILES = {
     ),
     "full": Profile(
         name="full",
-        base_steps=0,
         ar_steps=1500,
+        first_steps=2000,
+        base_steps=800,
         problems=1600,
         limit=250,
         points=POINTS,

@@ -29,7 +29,7 @@ from methods.errors import MethodsError
 class PretrainConfig:
     """One pretraining: shape, data and schedule. `kind` is "diffusion" or "ar"; lengths are in tokens.
 
-    init: fingerprint of the checkpoint whose weights it starts from, "" = random ones.
+    init: fingerprint of the checkpoint whose weights it starts from, "" = random ones. tasks: their shares.
     """
 
     kind: str = "diffusion"
@@ -52,6 +52,7 @@ class PretrainConfig:
     warmup: int = 100
     decay: float = 0.4
     init: str = ""
+    tasks: str = "gsm8k=10,math=6,mbpp=2,humaneval=2"
     seed: int = 0
     bf16: bool = True
     compile: bool = True
