@@ -58,8 +58,8 @@ class Score:
         if self.kind == "margin":
             top = probs.topk(2, dim=-1).values
             return top[:, 1] - top[:, 0]
-        if self.eps is None:
-            return torch.special.entr(probs).sum(-1)
+        if self.eps is None:  # 0 log 0 is 0; torch.special.entr says so itself, ten times slower on a CPU
+            return -(probs * probs.clamp_min(torch.finfo(probs.dtype).tiny).log()).sum(-1)
         return -(probs * torch.log(probs + self.eps)).sum(-1)
 
 
