@@ -1,4 +1,4 @@
-"""What the models beside the leaderboard say: the spread between training seeds, and the ablation over TAD's delta.
+"""What the models beside the leaderboard say: the spread between training seeds, the ablation over delta, the cost.
 
 Everything is on the GSM8K of the suite and in one cohort: y_max is the best accuracy among all curves of the table.
 """
@@ -6,6 +6,7 @@ Everything is on the GSM8K of the suite and in one cohort: y_max is the best acc
 from __future__ import annotations
 
 import csv
+import json
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from harness.stats import Samples, bootstrap_aup, wilson
 from harness.store import find_runs
+from methods import registry
 from methods.distill import recipe
 from reports.aup import aup
 
@@ -79,10 +81,29 @@ def seed_rows(out: Path, seeds: Mapping[str, Sequence[int]]) -> list[dict[str, A
     return rows
 
 
+def cost_rows(out: Path) -> list[dict[str, Any]]:
+    """CPU minutes of each row: its distillation and its sweep; what several rows share is a row of its own."""
+    file = out / "stages.json"
+    stages = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    minutes = {name: record["cpu_minutes"] for name, record in stages.items()}
+    rows = []
+    for name, method in sorted(registry.all_methods().items()):
+        if f"sweep_{name}" in minutes:
+            sweep, training = minutes.pop(f"sweep_{name}"), minutes.get(method.checkpoint, 0.0)
+            rows.append({"row": name, "training": training, "sweep": sweep})
+    trained = {registry.get(row["row"]).checkpoint for row in rows}
+    shared = {name: spent for name, spent in minutes.items() if name.startswith(("pretrain_", "trajectories_"))}
+    rows += [{"row": f"shared: {name}", "training": spent, "sweep": 0.0} for name, spent in shared.items()]
+    left = sum(spent for name, spent in minutes.items() if name not in shared and name not in trained)
+    rows.append({"row": "other stages, seeds and ablation", "training": left, "sweep": 0.0})
+    return [row | {"cpu_minutes": row["training"] + row["sweep"]} for row in rows] if stages else []
+
+
 def write_findings(out: Path, deltas: Sequence[int], seeds: Mapping[str, Sequence[int]]) -> dict[str, int]:
-    """Write `seeds.csv` and `delta.csv` into `out/report` (those there is something to say of); rows per file."""
+    """Write `seeds.csv`, `delta.csv` and `cost.csv` into `out/report`, those with something to say; rows per file."""
     counts = {}
-    for name, rows in (("seeds", seed_rows(out, seeds)), ("delta", delta_rows(out, deltas))):
+    tables = {"seeds": seed_rows(out, seeds), "delta": delta_rows(out, deltas), "cost": cost_rows(out)}
+    for name, rows in tables.items():
         counts[name] = len(rows)
         if not rows:
             continue

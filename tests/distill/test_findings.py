@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
 
-from harness.regenerate.findings import delta_rows, seed_rows, write_findings
+from harness.regenerate.findings import cost_rows, delta_rows, seed_rows, write_findings
 from methods.distill import recipe
 from tests.reports.make_runs import make_run
 
@@ -54,11 +55,26 @@ def test_seeds_have_a_mean_and_a_spread(tmp_path: Path) -> None:
 
 def test_files(tmp_path: Path) -> None:
     out = folder(tmp_path)
-    assert write_findings(out, (2, 16), {"tad_speed": (1, 2)}) == {"seeds": 4, "delta": 4}
+    assert write_findings(out, (2, 16), {"tad_speed": (1, 2)}) == {"seeds": 4, "delta": 4, "cost": 0}
     with (out / "report" / "delta.csv").open() as file:
         assert next(row["model"] for row in csv.DictReader(file)) == "undistilled"
     assert (out / "report" / "seeds.csv").read_text().splitlines()[3].startswith("tad_speed,mean,")
 
 
 def test_nothing_to_say(tmp_path: Path) -> None:
-    assert write_findings(tmp_path, (2,), {"tad_speed": (1,)}) == {"seeds": 0, "delta": 0}
+    assert write_findings(tmp_path, (2,), {"tad_speed": (1,)}) == {"seeds": 0, "delta": 0, "cost": 0}
+
+
+def test_cost_adds_up_and_counts_a_shared_checkpoint_with_every_row_that_uses_it(tmp_path: Path) -> None:
+    spent = {"data": 1.0, "pretrain_base": 20.0, "trajectories_plain": 4.0, "d3llm": 3.0, "d3llm.seed1": 3.0}
+    spent |= {"sweep_vanilla": 9.0, "sweep_d3llm": 5.0, "sweep_d3llm_cache": 4.0}
+    (tmp_path / "stages.json").write_text(json.dumps({name: {"cpu_minutes": m} for name, m in spent.items()}))
+    rows = {row["row"]: row["cpu_minutes"] for row in cost_rows(tmp_path)}
+    assert rows == {
+        "d3llm": 8.0,
+        "d3llm_cache": 7.0,
+        "vanilla": 9.0,
+        "shared: pretrain_base": 20.0,
+        "shared: trajectories_plain": 4.0,
+        "other stages, seeds and ablation": 4.0,
+    }
