@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
+import tempfile
 
 
 def walls() -> bool:
@@ -14,13 +14,11 @@ def walls() -> bool:
             return False
     except OSError:
         pass
-    with open("/tmp/probe", "w") as file:
-        file.write("the temporary directory can be written")
+    with tempfile.TemporaryFile(dir="/tmp") as file:  # a name of its own: under `limits` this is everybody's /tmp
+        file.write(b"the temporary directory can be written")
     with open("/proc/self/status") as file:
         status = file.read()
     powerless = "CapEff:\t0000000000000000" in status and "CapBnd:\t0000000000000000" in status
-    with contextlib.suppress(OSError):
-        os.unlink("/tmp/probe")
     interfaces = {name for _, name in socket.if_nameindex()} <= {"lo", "sit0", "tunl0", "ip6tnl0", "gre0"}
     return powerless and interfaces and not os.path.exists("/etc/passwd") and len(_processes()) < 8
 
