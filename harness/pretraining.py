@@ -138,12 +138,14 @@ def pretrain_mini(
     seed: int = 0,
     init: Path | None = None,
     tasks: str = "",
+    lr: float = 1.0,
     threads: int = 0,
     progress: bool = True,
 ) -> dict[str, Any]:
     """Pretrain one mini model in `out` (continuing what is there), export `out/checkpoint`, return its manifest.
 
     init: a mini checkpoint of the same shape to start from. tasks: shares other than `TASK_WEIGHTS`.
+    lr: factor on the learning rates.
     Raises UsageError for shares that cannot be read.
     """
     import torch
@@ -155,7 +157,7 @@ def pretrain_mini(
 
     if threads:
         torch.set_num_threads(threads)
-    config = PretrainConfig(kind=kind, seed=seed, init=fingerprint(init) if init else "")
+    config = PretrainConfig(kind=kind, seed=seed, lr_factor=lr, init=fingerprint(init) if init else "")
     weights = load(str(init), device="cpu", dtype="float32").model.state_dict() if init else None
     config = config if steps is None else replace(config, steps=steps)
     config = replace(config, tasks=tasks) if tasks else config
@@ -168,7 +170,8 @@ def pretrain_mini(
     manifest = manifest_of(model, record) | {
         "command": f"harness pretrain --suite mini --kind {kind} --steps {config.steps} --seed {seed}"
         + (f" --init {init}" if init else "")
-        + (f" --tasks {tasks}" if tasks else ""),
+        + (f" --tasks {tasks}" if tasks else "")
+        + (f" --lr {lr:g}" if lr != 1.0 else ""),
         "data": {"tasks": shares, "fingerprint": data_fingerprint(seed), "privileged_share": PRIVILEGED_SHARE},
     }
     export_mini(model, tokenizer, special, kind, out / "checkpoint", manifest)

@@ -27,7 +27,8 @@ TRAINER = (
 )
 SCORING = ("tasks/*.py", "tasks/sandbox/*.py", "tasks/protocols/mini/*.yaml", "tasks/definitions/*.yaml")
 SWEEP = (*ENGINE, *SCORING, "methods/*.py", "harness/suites/mini.yaml")
-HARDER = "gsm8k=5,math=8,mbpp=5,humaneval=2"  # the last pretraining steps: letters to copy, equations
+# what the base sees after its first steps: letters to copy and equations, then everything at half the rate
+HARDER, EVEN = "gsm8k=5,math=8,mbpp=5,humaneval=2", "gsm8k=9,math=5,mbpp=3,humaneval=3"
 # the recipe of every trained row, and the trajectories it reads ("" = gold answers)
 RECIPES = {
     "dparallel": "plain",
@@ -95,13 +96,14 @@ def _rows() -> list[str]:
 
 
 def _pretraining(out: Path, profile: Profile, seed: int, common: tuple[str, ...]) -> list[Stage]:
-    """The AR model; from its weights the diffusion model, and some more steps on what it finds hardest."""
+    """The AR model; from its weights the diffusion model, then more steps on what it finds hardest and on everything."""
     made: list[Stage] = []
     before = ""
     for name, kind, steps, more in (
         ("ar", "ar", profile.ar_steps, ()),
         ("first", "diffusion", profile.first_steps, ()),
-        ("base", "diffusion", profile.base_steps, ("--tasks", HARDER)),
+        ("harder", "diffusion", profile.harder_steps, ("--tasks", HARDER)),
+        ("base", "diffusion", profile.base_steps, ("--tasks", EVEN, "--lr", "0.5")),
     ):
         folder = out / "pretrain" / name
         size = ("--seed", str(seed), "--steps", str(steps))

@@ -49,6 +49,7 @@ class PretrainConfig:
     decided_share: float = 0.5
     lr_matrix: float = 0.004
     lr_other: float = 0.002
+    lr_factor: float = 1.0
     warmup: int = 100
     decay: float = 0.4
     init: str = ""
@@ -61,7 +62,7 @@ class PretrainConfig:
         """The share of the peak learning rate at `step`: linear warm-up, constant, linear decay over the last part."""
         start = int(self.steps * (1 - self.decay))
         fall = (self.steps - step) / max(1, self.steps - start)
-        return min(1.0, (step + 1) / self.warmup, max(fall, 0.0))
+        return self.lr_factor * min(1.0, (step + 1) / self.warmup, max(fall, 0.0))
 
 
 def new_model(config: PretrainConfig, eos: int, pad: int) -> LlamaForCausalLM:
