@@ -44,7 +44,7 @@ class Confinement:
 
     def command(self, script: str, arguments: list[str]) -> list[str]:
         """The command line that runs `inside/SCRIPT` confined."""
-        python = [interpreter(), "-I", "-S", "-X", "utf8"]
+        python = [interpreter(), "-I", "-S", "-B", "-X", "utf8"]
         user = _as_nobody() if self.drops_user else _WITHOUT_CAPABILITIES
         if self.name == "limits":
             reaped = [*python, str(INSIDE / "reaper.py"), *python, str(INSIDE / script), *arguments]
