@@ -63,8 +63,19 @@ def stages(
         ),
         *_trajectories(out, profile, seed, common, {RECIPES[name] for name in recipes} - {""}),
     ]
-    trained = [_training(out, name, profile, seed, common) for name in recipes]
-    trained += [
+    sweeps = [_sweep(out, profile, method) for method in rows]
+    done = tuple(stage.name for stage in sweeps)
+    plan += [_training(out, name, profile, seed, common) for name in recipes] + sweeps
+    report = ("report", "--runs", str(out / "runs"), "--out", str(out / "report"))
+    plan.append(Stage("report", report, (out / "report" / "leaderboard.csv",), done, ("reports/**/*.py",)))
+    cards = ("results", str(out / "weights"), str(out / "runs"))
+    plan.append(Stage("cards", cards, (out / "weights" / "results.json",), done, module=STEPS))
+    return plan + _beside(out, profile, seed, common, recipes)
+
+
+def _beside(out: Path, profile: Profile, seed: int, common: tuple[str, ...], recipes: list[str]) -> list[Stage]:
+    """Models beside the leaderboard, other seeds and other deltas: trained, swept on GSM8K, summed up."""
+    trained = [
         _training(out, name, profile, extra, common, f"{name}.seed{extra}")
         for name, seeds in profile.extra_seeds.items()
         if name in recipes
@@ -72,22 +83,13 @@ def stages(
     ]
     if "tad_speed" in recipes:
         trained += [_delta(out, profile, seed, common, delta) for delta in profile.deltas]
-    plan += trained
-    sweeps = [_sweep(out, profile, method) for method in rows]
-    side = [_side_sweep(out, profile, stage.name) for stage in trained if "." in stage.name]
-    plan += sweeps + side
-    done = tuple(stage.name for stage in sweeps)
-    runs = ("--runs", str(out / "runs"))
-    report = ("report", *runs, "--out", str(out / "report"))
-    plan.append(Stage("report", report, (out / "report" / "leaderboard.csv",), done, ("reports/**/*.py",)))
-    cards = ("results", str(out / "weights"), str(out / "runs"))
-    plan.append(Stage("cards", cards, (out / "weights" / "results.json",), done, module=STEPS))
-    if side:
-        code = ("harness/regenerate/findings.py", "harness/stats/*.py", "reports/aup.py")
-        after = ("report", *(stage.name for stage in side))
-        files = tuple(out / "report" / name for name in ("seeds.csv", "delta.csv"))
-        plan.append(Stage("findings", ("findings", str(out), profile.name), files, after, code, STEPS))
-    return plan
+    if not trained:
+        return []
+    sweeps = [_side_sweep(out, profile, stage.name) for stage in trained]
+    code = ("harness/regenerate/findings.py", "harness/stats/*.py", "reports/aup.py")
+    after = ("report", *(stage.name for stage in sweeps))
+    files = tuple(out / "report" / name for name in ("seeds.csv", "delta.csv"))
+    return [*trained, *sweeps, Stage("findings", ("findings", str(out), profile.name), files, after, code, STEPS)]
 
 
 def _rows() -> list[str]:
@@ -96,7 +98,7 @@ def _rows() -> list[str]:
 
 
 def _pretraining(out: Path, profile: Profile, seed: int, common: tuple[str, ...]) -> list[Stage]:
-    """The AR model; from its weights the diffusion model, then more steps on what it finds hardest and on everything."""
+    """The AR model; from its weights the diffusion model; more steps on what it finds hardest, then on everything."""
     made: list[Stage] = []
     before = ""
     for name, kind, steps, more in (

@@ -101,7 +101,7 @@ def _driver() -> str | None:
     return done.stdout.strip().splitlines()[0] if done.stdout.strip() else None
 
 
-def session(batch_size: int, device: str, limit: int | None) -> dict[str, Any]:
+def session(batch_size: int, device: str, limit: int | None, compiled: bool = False) -> dict[str, Any]:
     """One start of a run: when, where, how. A continued run has several."""
     return {
         "started": now(),
@@ -111,6 +111,7 @@ def session(batch_size: int, device: str, limit: int | None) -> dict[str, Any]:
         "limit": limit,
         "batch_size": batch_size,
         "device": device,
+        "compiled": compiled,
         "git": git(),
         "packages": packages(),
         "hardware": hardware(),

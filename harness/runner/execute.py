@@ -109,7 +109,7 @@ def _open(job: Job, progress: Progress | None, stack: ExitStack, parts: Parts) -
             run.add(sample)
     done = folder.done()
     run.missing = [planned for planned in wanted if planned.doc_id not in done]
-    start = session(spec.batch_size, str(job.backbone.device), spec.limit)
+    start = session(spec.batch_size, str(job.backbone.device), spec.limit, spec.compile)
     folder.update(sessions=[*folder.run()["sessions"], start])
     notes = [f"{folder.dropped} bytes of a torn last line were dropped"] if folder.dropped else []
     notes += [f"{taken_up} samples of an interrupted parallel run were taken up"] if taken_up else []

@@ -87,9 +87,9 @@ def _gen_length(value: Any) -> int:
 
 def _model_key(spec: RunSpec, suite: Any, method: Method) -> ModelKey:
     if spec.checkpoint is not None:
-        return ModelKey(spec.checkpoint, spec.adapter, spec.device, spec.dtype)
+        return ModelKey(spec.checkpoint, spec.adapter, spec.device, spec.dtype, spec.compile)
     ref = suite.checkpoint(method.checkpoint)
-    return ModelKey(ref.source, spec.adapter or ref.adapter, spec.device, spec.dtype)
+    return ModelKey(ref.source, spec.adapter or ref.adapter, spec.device, spec.dtype, spec.compile)
 
 
 def load_data(choice: Choice) -> Loaded:

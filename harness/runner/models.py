@@ -10,12 +10,13 @@ from harness.text import Reader
 
 @dataclass(frozen=True)
 class ModelKey:
-    """What makes two specs share a model: checkpoint, adapter, device and number format."""
+    """What makes two specs share a model: checkpoint, adapter, device, number format and whether it is compiled."""
 
     source: str
     adapter: str | None
     device: str
     dtype: str
+    compile: bool = False
 
 
 class ModelCache:
@@ -38,7 +39,7 @@ class ModelCache:
     def _load(self, key: ModelKey) -> Any:
         from methods.backbones import load
 
-        return load(key.source, device=key.device, dtype=key.dtype, adapter=key.adapter)
+        return load(key.source, device=key.device, dtype=key.dtype, adapter=key.adapter, compiled=key.compile)
 
 
 def reader_of(backbone: Any, where: str) -> Reader:

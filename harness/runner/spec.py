@@ -16,7 +16,8 @@ class RunSpec:
     settings: what differs from the suite's and the method's defaults (`gen_length` overrides the protocol's).
     limit: only the first documents; a larger limit later continues the same run. checkpoint, adapter: instead of the
     suite's. protocol: the name of a protocol set instead of the suite's own. out: the store. fresh: set a stored run
-    aside and start anew. unconfined: run generated code even where the sandbox cannot confine it.
+    aside and start anew. unconfined: run generated code even where the sandbox cannot confine it. compile: see
+    `methods.backbones.Backbone.compile`.
     """
 
     method: str
@@ -36,6 +37,7 @@ class RunSpec:
     out: str = "results/runs"
     fresh: bool = False
     unconfined: bool = False
+    compile: bool = False
 
     @classmethod
     def of(cls, run: Mapping[str, Any], **changes: Any) -> RunSpec:
@@ -61,11 +63,13 @@ class RunSpec:
         words = ["harness", "run"]
         for item in fields(self):
             value = getattr(self, item.name)
-            if item.name in ("settings", "fresh", "unconfined") or value == item.default:
+            if item.name in ("settings", "fresh", "unconfined", "compile") or value == item.default:
                 continue
             words += [f"--{item.name.replace('_', '-')}", str(value)]
         for name, value in self.settings.items():
             words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+        if self.compile:
+            words.append("--compile")
         if self.unconfined:
             words.append("--allow-unconfined-code")
         return shlex.join(words)

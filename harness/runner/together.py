@@ -37,7 +37,7 @@ def _open_part(job: Job, stack: ExitStack, ranks: Group) -> Active:
     """The run as a rank after the first has it: a part of its own, and every document of the task."""
     seen_by(ranks, job.folder)
     wanted = prompts(job, job.spec.limit)
-    start = session(job.spec.batch_size, str(job.backbone.device), job.spec.limit)
+    start = session(job.spec.batch_size, str(job.backbone.device), job.spec.limit, job.spec.compile)
     part = part_of(job.folder, ranks.rank)
     stack.enter_context(part.open(job.run | {"started": now(), "sessions": [start]}))
     return Active(replace(job, folder=part), len(wanted), wanted)

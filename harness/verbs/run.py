@@ -23,6 +23,7 @@ def run(
     adapter: str | None = typer.Option(None, metavar="PATH", help="A LoRA adapter on top of the weights."),
     device: str = typer.Option("auto", help="auto, cpu, cuda, cuda:1, mps."),
     dtype: str = typer.Option("auto", help="auto, float32, bfloat16, float16, int8 or nf4."),
+    compile_: bool = typer.Option(False, "--compile", help="Compile the model with torch.compile; pays on long runs."),
     protocol: str | None = typer.Option(None, metavar="SET", help="Another protocol set, such as llada-tad."),
     fidelity: str = typer.Option("fixed", help="fixed, or compat: with the reference code's own behaviour."),
     out: str = typer.Option("results/runs", help="The folder of all runs."),
@@ -34,7 +35,7 @@ def run(
     json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
     """Decode a task with a method, score it and store it; the same command again continues, or shows the result."""
-    from harness.distributed import join, only_the_first_speaks
+    from harness.distributed import alone, join, only_the_first_speaks
     from harness.errors import UsageError
     from harness.runner import RunSpec
     from harness.runner.settings import parse
@@ -57,6 +58,7 @@ def run(
             adapter=adapter,
             device=device,
             dtype=dtype,
+            compile=compile_,
             protocol=protocol,
             fidelity=fidelity,
             out=out,
@@ -65,6 +67,7 @@ def run(
         )
 
     if verify is not None:
+        alone()
         _verify(verify, out, batch_size, device, json)
         return
     with only_the_first_speaks():

@@ -42,6 +42,7 @@ def sweep(
     adapter: str | None = typer.Option(None, metavar="PATH", help="A LoRA adapter on top of the weights."),
     device: str = typer.Option("auto", help="auto, cpu, cuda, cuda:1, mps."),
     dtype: str = typer.Option("auto", help="auto, float32, bfloat16, float16, int8 or nf4."),
+    compile_: bool = typer.Option(False, "--compile", help="Compile the model with torch.compile; pays on long runs."),
     protocol: str | None = typer.Option(None, metavar="SET", help="Another protocol set, such as llada-tad."),
     fidelity: str = typer.Option("fixed", help="fixed, or compat: with the reference code's own behaviour."),
     allow_unconfined_code: bool = typer.Option(
@@ -66,6 +67,7 @@ def sweep(
         adapter=adapter,
         device=device,
         dtype=dtype,
+        compile=compile_,
         protocol=protocol,
         fidelity=fidelity,
         out=out,

@@ -27,6 +27,7 @@ class Backbone:
     shift: 0 when row i scores token i, else 1.
     model: transformers' `...ForCausalLM`, weights frozen (`model.requires_grad_(True)` to train).
     tokenizer: None when the checkpoint holds none. fingerprint: hash of the weights' content and the config.
+    compiled, grain: whether `compile` was called; the engine widens its windows to multiples of `grain` positions.
     """
 
     def __init__(
@@ -47,6 +48,8 @@ class Backbone:
         self._head, trunk = model.lm_head, model.model
         self._embed, self._layers = trunk.embed_tokens, list(trunk.layers)
         self._rotary, self._norm = trunk.rotary_emb, trunk.norm
+        self.compiled, self.grain = False, 1
+        self._run = self._through
         self._eager = model.config._attn_implementation == "eager"
         self._flash = model.config._attn_implementation == "flash_attention_2"
 
@@ -65,6 +68,17 @@ class Backbone:
         self.shape, self.special = self.shape.as_block(), replace(self.special, mask=mask)
         self.arch, self.shift, self.causal = self.shape.arch, self.shape.shift, self.shape.causal
         set_direction(self.model, self.shape)
+
+    def compile(self) -> None:
+        """Compile the layers with torch.compile: rounding may differ, nothing else.
+
+        On CUDA in the mode `reduce-overhead`, which replays a CUDA graph for every shape met before; windows are
+        widened to a multiple of 32 positions so that there are few. On a CPU shapes stay as they are. The result of
+        a forward is then only good until the next one. The first forward takes as long as compiling does.
+        """
+        cuda = self.device.type == "cuda"
+        self._run = torch.compile(self._through, dynamic=True, mode="reduce-overhead" if cuda else None)
+        self.compiled, self.grain = True, 32 if cuda else 1
 
     def new_store(self, rows: int, slots: int) -> KVStore:
         """An empty store for `rows` sequences of `slots` slots."""
@@ -95,12 +109,18 @@ class Backbone:
             store.aim(positions if slots is None else slots)
         if self.causal and (self._eager or store is not None or mask is not None):
             mask = self._causal(mask, positions, store, slots)
-        state = self._embed(ids)
-        rope = self._rotary(state, positions)
-        attention = None if mask is None else self._four(mask, state.dtype)
+        attention = None if mask is None else self._four(mask, self.dtype)
         causal = self.causal and mask is None  # SDPA and flash-attn mask by this flag alone
         if self._flash:  # flash-attn takes no 4-D mask: SDPA serves the windows that need one
             self.model.config._attn_implementation = "flash_attention_2" if mask is None else "sdpa"
+        return self._run(ids, positions, attention, store, causal)
+
+    def _through(
+        self, ids: Tensor, positions: Tensor, attention: Tensor | None, store: KVStore | None, causal: bool
+    ) -> Tensor:
+        """Embedding, layers and final norm."""
+        state = self._embed(ids)
+        rope = self._rotary(state, positions)
         for layer in self._layers:
             state = layer(
                 state,

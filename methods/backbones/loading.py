@@ -61,12 +61,14 @@ def load(
     revision: str | None = None,
     attention: str = "sdpa",
     merge: bool = True,
+    compiled: bool = False,
 ) -> Backbone:
     """The checkpoint at `source` (a folder, `package:NAME` or a hub id `org/name@revision`), ready to decode.
 
     dtype: auto | float32 | bfloat16 | float16 | int8 | nf4 (the last two through bitsandbytes).
     adapter: a LoRA folder or hub id; merged into the weights unless `merge` is false or they are quantised.
     attention: sdpa | eager | flash_attention_2 (flash-attn for windows without a mask, SDPA for the rest).
+    compiled: through torch.compile, see `Backbone.compile`.
     All names, shapes and sizes are checked before a weight is read, and the attention's direction after.
     Raises MethodsError naming file and tensor for anything that does not fit.
     """
@@ -92,7 +94,10 @@ def load(
         mark = hashlib.sha256(f"{mark}+{files.adapter_fingerprint(place_of)}".encode()).hexdigest()[:16]
     model.eval().requires_grad_(False)
     check_direction(model, shape, str(folder))
-    return Backbone(shape, model, ids, tokenizer=tokenizer, fingerprint=mark, folder=folder, notes=notes)
+    made = Backbone(shape, model, ids, tokenizer=tokenizer, fingerprint=mark, folder=folder, notes=notes)
+    if compiled:
+        made.compile()
+    return made
 
 
 def _read(

@@ -32,6 +32,9 @@ def run_window(
     starts, stops = {host.start[row] for row in members}, {host.stop[row] for row in members}
     first = starts.pop() if len(starts) == len(stops) == 1 else None  # one slice of the canvas for all rows
     width = max(host.stop[row] - host.start[row] for row in members)
+    wide = min(-(-width // backbone.grain) * backbone.grain, rows.shape.width)
+    if wide > width:  # few shapes, for a CUDA graph of each; what is added is not used
+        first, width = None, wide
     scored = sum(host.scored[row] for row in members)
 
     if first is not None:
