@@ -58,7 +58,8 @@ def gather(runs: list[Active], ranks: Group) -> None:
     except LostError as error:
         look()
         for run in runs:
-            run.failed = run.failed or error
+            if run.done < run.total:  # a rank that died after its last sample has lost nothing
+                run.failed = run.failed or error
         return
     for rank, failures in enumerate(told):
         for run, failure in zip(runs, failures, strict=True):
