@@ -26,5 +26,5 @@ def gumbel(seed: Tensor, step: Tensor, pos: Tensor, vocab: int) -> Tensor:
     token = torch.arange(vocab, device=seed.device)[None]
     high = _mix(key[:, None] + _mix(token + 0x85EBCA6B))
     low = _mix(high + 0xC2B2AE35)
-    uniform = (high * 2.0**21 + (low >> 11) + 0.5) / 2.0**53
+    uniform = (high.double() * 2.0**20 + (low >> 12) + 0.5) / 2.0**52  # exact: never 0, never 1
     return -torch.log(-torch.log(uniform))
