@@ -1,0 +1,45 @@
+"""Sampling: the noise has its distribution and depends on what it should alone; temperature and nucleus by row."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from methods.decoding.noise import gumbel
+from methods.decoding.scores import _tempered
+
+
+def at(seed: int, step: int, pos: int, vocab: int = 64) -> torch.Tensor:
+    return gumbel(torch.tensor([seed]), torch.tensor([step]), torch.tensor([pos]), vocab)[0]
+
+
+def test_the_noise_is_standard_gumbel() -> None:
+    drawn = gumbel(torch.zeros(200, dtype=torch.long), torch.arange(200), torch.arange(200) % 7, 500)
+    assert drawn.dtype == torch.float64
+    assert drawn.isfinite().all()
+    assert float(drawn.mean()) == pytest.approx(0.5772, abs=0.02)
+    assert float(drawn.var()) == pytest.approx(math.pi**2 / 6, abs=0.05)
+    assert len(drawn.unique()) == drawn.numel()
+
+
+def test_the_noise_depends_on_seed_forward_position_and_token_alone() -> None:
+    base = at(3, 5, 7)
+    assert torch.equal(base, at(3, 5, 7, 128)[:64])
+    assert torch.equal(base, gumbel(torch.tensor([0, 3]), torch.tensor([1, 5]), torch.tensor([2, 7]), 64)[1])
+    for other in (at(4, 5, 7), at(3, 6, 7), at(3, 5, 8), at(5, 3, 7), at(3, 7, 5)):
+        assert not torch.isclose(base, other).any()
+
+
+def test_temperature_and_nucleus_of_each_row() -> None:
+    logits = torch.log(torch.tensor([[0.3, 0.5, 0.05, 0.15]] * 3))
+    heat = torch.tensor([0.0, 0.5, 1.0])
+    rows = SimpleNamespace(values={"temperature": heat})
+    assert torch.allclose(_tempered(logits, rows, torch.tensor([0, 1, 2])), logits * torch.tensor([[1], [2], [1]]))
+    rows.values["top_p"] = torch.tensor([1.0, 1.0, 0.7])
+    kept = _tempered(logits, rows, torch.tensor([2, 0, 2])) > -1e30
+    assert kept.tolist() == [[True, True, False, False], [True] * 4, [True, True, False, False]]
+    rows.values["top_p"] = torch.tensor([0.0, 0.0, 0.0])
+    assert (_tempered(logits, rows, torch.arange(3)) > -1e30).sum(1).tolist() == [1, 1, 1], "the best one always stays"
