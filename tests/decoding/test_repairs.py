@@ -18,6 +18,7 @@ from methods.decoding.commit import Factor
 from methods.decoding.reference import reference
 from methods.decoding.rows import Rows, Shape
 from methods.decoding.scores import Score
+from methods.errors import MethodsError, MethodsUsageError
 from tests.decoding import tiny
 from tests.decoding.tiny import method, run
 
@@ -50,9 +51,14 @@ def first(decoder: str, wanted: Any) -> dict[str, Any]:
 
 
 def test_phantom_forward() -> None:
-    compat, fixed = both(first("llada.multi_block", lambda case: case["nfe"] != case["actual_forwards"]))
+    for name in ("llada.multi_block", "llada.tad_multi_block"):
+        compat, fixed = both(first(name, lambda case: case["nfe"] != case["actual_forwards"]))
+        assert compat.nfe == compat.total_forwards + 1
+        assert fixed.nfe == fixed.total_forwards
+    pair = [method("d2f", "llada", fidelity, block_size=8) for fidelity in ("compat", "fixed")]
+    compat, fixed = (run(tiny.backbone("llada"), [Request([1, 2, 3], 16, made)])[0] for made in pair)
     assert compat.nfe == compat.total_forwards + 1
-    assert fixed.nfe == fixed.total_forwards
+    assert fixed.nfe == fixed.total_forwards == compat.total_forwards
 
 
 def test_masks_left_before_an_eos() -> None:
@@ -205,3 +211,67 @@ def test_where_no_defect_is_touched_the_two_agree() -> None:
         assert compat.output_ids == fixed.output_ids == case["output_ids"]
         assert (compat.forwards, compat.nfe) == (fixed.forwards, fixed.nfe)
         assert sorted(compat.reveal_step) == sorted(fixed.reveal_step)
+
+
+def behind_eos(ids: list[int]) -> bool:
+    """Whether something else follows the first EOS."""
+    return 198 in ids and any(token != 198 for token in ids[ids.index(198) :])
+
+
+def test_slots_decoded_again_after_the_tail_was_filled() -> None:
+    """The reference's list of open slots is older than the fill: text comes out behind the EOS that ended it."""
+    for name in ("llada.multi_block", "dream.tad_multi_block"):
+        compat, fixed = both(first(name, lambda case: case["overwritten"] and behind_eos(case["output_ids"])))
+        assert behind_eos(compat.output_ids)
+        assert compat.revisions > 0
+        assert not behind_eos(fixed.output_ids)
+
+
+def test_a_score_that_sees_fifty_tokens_only() -> None:
+    """transformers' default `top_k` changes what the reference commits when; the repaired score does not know it."""
+    case = first("dream.fast_prefix_cache", lambda case: case["id"].endswith("dream_toy/009"))
+    found: dict[tuple[str, Any], Any] = {}
+    for fidelity in ("compat", "fixed"):
+        for top_k in (50, None):
+            made, length = reference(case["decoder"], {**case["settings"], "fidelity": fidelity, "top_k": top_k})
+            (found[fidelity, top_k],) = run(model(case["checkpoint"]), [Request(case["prompt_ids"], length, made)])
+    assert found["compat", 50].reveal_step == case["reveal_step"]
+    assert found["compat", None].reveal_step != case["reveal_step"]
+    assert tiny.same(found["fixed", 50], found["fixed", None])
+
+
+def test_a_refresh_that_is_due_while_a_block_is_frozen() -> None:
+    """Due at every forward, the reference still skips it where it freezes; the repaired cache recomputes all."""
+    pair = [
+        method("d3llm_cache", "llada", fidelity, block_size=8, cache_delay=1, refresh_interval=1, early_stop=False)
+        for fidelity in ("compat", "fixed")
+    ]
+    compat, fixed = (run(tiny.backbone("llada"), [Request([1, 2, 3], 32, made)])[0] for made in pair)
+    assert compat.positions < compat.total_forwards * 35
+    assert fixed.positions == fixed.total_forwards * 35
+
+
+def test_a_tail_that_no_block_covers() -> None:
+    """20 slots in blocks of 8: the reference makes two blocks and leaves four masks, or never ends."""
+    compat, fixed = (method("d3llm", "llada", fidelity, block_size=8) for fidelity in ("compat", "fixed"))
+    with pytest.raises(MethodsError, match="no slot is eligible although some are open"):
+        run(tiny.backbone("llada"), [Request([1, 2, 3], 20, compat)])
+    with pytest.raises(MethodsUsageError, match="does not divide"):
+        run(tiny.backbone("llada"), [Request([1, 2, 3], 20, fixed)])
+
+
+def test_a_model_that_wants_the_mask_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where every slot's best token is the mask, a decoder that commits it never ends; the next best is taken."""
+    backbone = tiny.backbone("llada")
+    head = backbone.head
+
+    def wants(state: Any) -> Any:
+        logits = head(state)
+        logits[:, tiny.MASK] = logits.max(-1).values + 1
+        return logits
+
+    monkeypatch.setattr(backbone, "head", wants)
+    for name, settings in (("d3llm", {"early_stop": False}), ("fast_dllm_dual", {}), ("vanilla", {})):
+        (result,) = run(backbone, [Request([1, 2, 3], 16, method(name, "llada", block_size=8, **settings))])
+        assert tiny.MASK not in result.output_ids
+        assert result.total_forwards <= 16
