@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UsageError, unknown
 from tasks.mini import TASKS, Problem, drill
 
 if TYPE_CHECKING:
@@ -25,9 +24,9 @@ PRIVILEGED_SHARE = 0.15
 KINDS = ("diffusion", "ar")
 # a computed value in a worked answer: the number behind an "=", in the final answer, or named in words
 VALUE = re.compile(r"(?:[=#]|\bis|\bby|\bcancel) (\d+)|\{(\d+)\}")
-WORD = re.compile(r"[A-Za-z]{2,}|\d+")
+WORD = re.compile(r"[A-Za-z]+|\d+")
 # arithmetic in words is learned last, so it is shown most
-TASK_WEIGHTS = {"gsm8k": 10, "math": 6, "mbpp": 2, "humaneval": 2}
+TASK_WEIGHTS = {"gsm8k": 8, "math": 6, "mbpp": 4, "humaneval": 2}
 
 
 def privileged(prompt: str, reference: str) -> str:
@@ -35,22 +34,9 @@ def privileged(prompt: str, reference: str) -> str:
     return f"Reference Answer: {reference}\n\n{prompt}"
 
 
-def read_weights(text: str) -> dict[str, int]:
-    """`gsm8k=10,math=6` as a dict. Raises UsageError naming the part that is no known task with a whole number."""
-    weights = {}
-    for part in text.split(","):
-        name, _, number = part.partition("=")
-        if name not in TASKS:
-            raise unknown("mini task", name, TASKS)
-        if not number.isdigit() or int(number) == 0:
-            raise UsageError(f"--tasks {part}: a task and a whole number above 0, such as gsm8k=10,math=6.")
-        weights[name] = int(number)
-    return weights
-
-
-def draw_problem(rng: random.Random, weights: Mapping[str, int] = TASK_WEIGHTS) -> Problem:
-    """A training problem of one of the tasks, by their weights."""
-    task = TASKS[rng.choices(list(weights), list(weights.values()))[0]]
+def draw_problem(rng: random.Random) -> Problem:
+    """A training problem of one of the four tasks, by `TASK_WEIGHTS`."""
+    task = TASKS[rng.choices(list(TASK_WEIGHTS), list(TASK_WEIGHTS.values()))[0]]
     while True:
         problem = task.make(rng)
         if problem.split == "train":
@@ -99,12 +85,7 @@ def decided(question: str, answer: str, rng: random.Random, *, results: bool) ->
     return [span for span in words if rng.random() < share] or values
 
 
-def drawer(
-    tokenizer: PreTrainedTokenizerFast,
-    drill_share: float,
-    masks: bool = True,
-    weights: Mapping[str, int] = TASK_WEIGHTS,
-) -> Draw:
+def drawer(tokenizer: PreTrainedTokenizerFast, drill_share: float, masks: bool = True) -> Draw:
     """The function the pretraining draws examples with: token ids of a prompt and of one of its worked answers.
 
     A share of the examples are arithmetic drills. masks: say which tokens the question decides (diffusion needs it).
@@ -117,7 +98,7 @@ def drawer(
             question, answer = drill.example(rng)
             prompt = question
         else:
-            problem = draw_problem(rng, weights)
+            problem = draw_problem(rng)
             question, answer = problem.prompt, problem.answers(rng)
             prompt = question
             if rng.random() < PRIVILEGED_SHARE:
@@ -137,16 +118,12 @@ def pretrain_mini(
     steps: int | None = None,
     seed: int = 0,
     init: Path | None = None,
-    tasks: str = "",
-    lr: float = 1.0,
     threads: int = 0,
     progress: bool = True,
 ) -> dict[str, Any]:
     """Pretrain one mini model in `out` (continuing what is there), export `out/checkpoint`, return its manifest.
 
-    init: a mini checkpoint of the same shape to start from. tasks: shares other than `TASK_WEIGHTS`.
-    lr: factor on the learning rates.
-    Raises UsageError for shares that cannot be read.
+    init: a mini checkpoint of the same shape to start from.
     """
     import torch
 
@@ -157,22 +134,18 @@ def pretrain_mini(
 
     if threads:
         torch.set_num_threads(threads)
-    config = PretrainConfig(kind=kind, seed=seed, lr_factor=lr, init=fingerprint(init) if init else "")
+    config = PretrainConfig(kind=kind, seed=seed, init=fingerprint(init) if init else "")
     weights = load(str(init), device="cpu", dtype="float32").model.state_dict() if init else None
     config = config if steps is None else replace(config, steps=steps)
-    config = replace(config, tasks=tasks) if tasks else config
-    shares = read_weights(config.tasks)
     tokenizer = build_tokenizer(config.vocab)
     special = {"eos": tokenizer.eos_token_id, "mask": tokenizer.mask_token_id, "pad": tokenizer.pad_token_id}
-    draw = drawer(tokenizer, config.drill_share, kind == "diffusion", shares)
+    draw = drawer(tokenizer, config.drill_share, masks=kind == "diffusion")
     with _bar(config.steps, progress) as on_step:
         model, record = pretrain(config, draw, special, out, weights=weights, on_step=on_step)
     manifest = manifest_of(model, record) | {
         "command": f"harness pretrain --suite mini --kind {kind} --steps {config.steps} --seed {seed}"
-        + (f" --init {init}" if init else "")
-        + (f" --tasks {tasks}" if tasks else "")
-        + (f" --lr {lr:g}" if lr != 1.0 else ""),
-        "data": {"tasks": shares, "fingerprint": data_fingerprint(seed), "privileged_share": PRIVILEGED_SHARE},
+        + (f" --init {init}" if init else ""),
+        "data": {"tasks": TASK_WEIGHTS, "fingerprint": data_fingerprint(seed), "privileged_share": PRIVILEGED_SHARE},
     }
     export_mini(model, tokenizer, special, kind, out / "checkpoint", manifest)
     return manifest

@@ -27,8 +27,6 @@ TRAINER = (
 )
 SCORING = ("tasks/*.py", "tasks/sandbox/*.py", "tasks/protocols/mini/*.yaml", "tasks/definitions/*.yaml")
 SWEEP = (*ENGINE, *SCORING, "methods/*.py", "harness/suites/mini.yaml")
-# what the base sees after its first steps: letters to copy and equations, then everything at half the rate
-HARDER, EVEN = "gsm8k=5,math=8,mbpp=5,humaneval=2", "gsm8k=9,math=5,mbpp=3,humaneval=3"
 # the recipe of every trained row, and the trajectories it reads ("" = gold answers)
 RECIPES = {
     "dparallel": "plain",
@@ -98,22 +96,17 @@ def _rows() -> list[str]:
 
 
 def _pretraining(out: Path, profile: Profile, seed: int, common: tuple[str, ...]) -> list[Stage]:
-    """The AR model; from its weights the diffusion model; more steps on what it finds hardest, then on everything."""
-    made: list[Stage] = []
-    before = ""
-    for name, kind, steps, more in (
-        ("ar", "ar", profile.ar_steps, ()),
-        ("first", "diffusion", profile.first_steps, ()),
-        ("harder", "diffusion", profile.harder_steps, ("--tasks", HARDER)),
-        ("base", "diffusion", profile.base_steps, ("--tasks", EVEN, "--lr", "0.5")),
+    """The AR model, and from its weights the diffusion model."""
+    folders = {name: out / "pretrain" / name for name in ("ar", "base")}
+    start = ("--init", str(folders["ar"] / "checkpoint"))
+    made = []
+    for name, kind, steps, init, after in (
+        ("ar", "ar", profile.ar_steps, (), "tokenizer"),
+        ("base", "diffusion", profile.base_steps, start, "pretrain_ar"),
     ):
-        folder = out / "pretrain" / name
         size = ("--seed", str(seed), "--steps", str(steps))
-        start = ("--init", str(out / "pretrain" / before / "checkpoint")) if before else ()
-        command = ("pretrain", "--suite", "mini", "--kind", kind, *size, *start, *more, "--out", str(folder), *common)
-        after = f"pretrain_{before}" if before else "tokenizer"
-        made.append(Stage(f"pretrain_{name}", command, (folder / "checkpoint",), (after,), PRETRAIN))
-        before = name
+        command = ("pretrain", "--suite", "mini", "--kind", kind, *size, *init, "--out", str(folders[name]), *common)
+        made.append(Stage(f"pretrain_{name}", command, (folders[name] / "checkpoint",), (after,), PRETRAIN))
     return made
 
 

@@ -18,8 +18,6 @@ class Profile:
 
     name: str
     ar_steps: int
-    first_steps: int
-    harder_steps: int
     base_steps: int
     problems: int
     distil_steps: dict[str, int] = field(default_factory=dict)
@@ -44,9 +42,7 @@ PROFILES = {
     "quick": Profile(
         name="quick",
         ar_steps=600,
-        first_steps=800,
-        harder_steps=200,
-        base_steps=200,
+        base_steps=1200,
         problems=320,
         distil_steps={"all": 60, "fast_dllm_v2": 120},
         limit=40,
@@ -55,9 +51,7 @@ PROFILES = {
     "full": Profile(
         name="full",
         ar_steps=1500,
-        first_steps=2000,
-        harder_steps=800,
-        base_steps=700,
+        base_steps=3000,
         problems=1200,
         limit=250,
         points=POINTS,

@@ -15,8 +15,6 @@ def pretrain(
     out: Path = typer.Option(Path("runs/pretrain/base"), help="State and checkpoint go here; run again to continue."),
     steps: int | None = typer.Option(None, min=1, help="Optimizer steps (default: the recipe's)."),
     init: Path | None = typer.Option(None, help="Start from this mini checkpoint's weights, such as the AR model's."),
-    tasks: str = typer.Option("", help="Shares of the tasks, e.g. gsm8k=5,math=8 (default: the recipe's)."),
-    lr: float = typer.Option(1.0, min=0.0, help="Factor on the recipe's learning rates."),
     seed: int = typer.Option(0, help="Seed of weights and data."),
     threads: int = typer.Option(0, min=0, help="CPU threads; 0 = all cores."),
     json: bool = typer.Option(False, "--json", help="The manifest as JSON on stdout."),
@@ -32,7 +30,7 @@ def pretrain(
         raise unknown("kind of pretraining", kind, KINDS)
     if init is not None and not (init / "config.json").is_file():
         raise UsageError(f"--init {init} is no checkpoint folder (no config.json in it).")
-    manifest = pretrain_mini(kind, out, steps=steps, seed=seed, init=init, tasks=tasks, lr=lr, threads=threads)
+    manifest = pretrain_mini(kind, out, steps=steps, seed=seed, init=init, threads=threads)
     if json:
         print_json(manifest)
     else:

@@ -29,7 +29,7 @@ from methods.errors import MethodsError
 class PretrainConfig:
     """One pretraining: shape, data and schedule. `kind` is "diffusion" or "ar"; lengths are in tokens.
 
-    init: fingerprint of the checkpoint whose weights it starts from, "" = random ones. tasks: their shares.
+    init: fingerprint of the checkpoint whose weights it starts from, "" = random ones.
     """
 
     kind: str = "diffusion"
@@ -42,18 +42,16 @@ class PretrainConfig:
     gen_length: int = 96
     block: int = 16
     block_share: float = 0.5
-    steps: int = 2000
+    steps: int = 3000
     batch: int = 48
     parts: int = 2
     drill_share: float = 0.2
     decided_share: float = 0.5
     lr_matrix: float = 0.004
     lr_other: float = 0.002
-    lr_factor: float = 1.0
     warmup: int = 100
     decay: float = 0.4
     init: str = ""
-    tasks: str = "gsm8k=10,math=6,mbpp=2,humaneval=2"
     seed: int = 0
     bf16: bool = True
     compile: bool = True
@@ -62,7 +60,7 @@ class PretrainConfig:
         """The share of the peak learning rate at `step`: linear warm-up, constant, linear decay over the last part."""
         start = int(self.steps * (1 - self.decay))
         fall = (self.steps - step) / max(1, self.steps - start)
-        return self.lr_factor * min(1.0, (step + 1) / self.warmup, max(fall, 0.0))
+        return min(1.0, (step + 1) / self.warmup, max(fall, 0.0))
 
 
 def new_model(config: PretrainConfig, eos: int, pad: int) -> LlamaForCausalLM:

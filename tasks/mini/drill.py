@@ -11,7 +11,7 @@ import random
 
 def equation(rng: random.Random) -> tuple[str, int]:
     """One equation's left side and its value, in the ranges that the mini tasks need."""
-    kind = rng.randrange(8)
+    kind = rng.randrange(10)
     if kind < 2:
         a, b = rng.randint(1, 19), rng.randint(1, 5)
         return f"{a} + {b}", a + b
@@ -23,10 +23,13 @@ def equation(rng: random.Random) -> tuple[str, int]:
         b = rng.choice((2, 3))
         a = rng.randint(1, 20 // b)
         return f"{a} * {b}", a * b
+    if kind < 7:
+        a, b, sign = rng.randint(5, 54), rng.randint(1, 9), rng.choice("+-")
+        return f"{a} {sign} {b}", a + b if sign == "+" else a - b
     a, b = rng.randint(2, 5), rng.randint(1, 9)
-    if kind == 5:
+    if kind == 7:
         return f"{a} \\cdot {b}", a * b
-    if kind == 6:
+    if kind == 8:
         return f"{a * b} / {a}", b
     a, b = rng.randint(2, 20), rng.randint(2, 20)
     return f"{a} + {b}", a + b
