@@ -1,0 +1,147 @@
+"""Pretraining of the mini models: what is masked, what it weighs, and that a stopped training goes on unchanged."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.pretraining import build_tokenizer, decided, drawer
+from methods.distill.corpus import Batch, Example, batches, collate, random_mask
+from methods.distill.pretrain import PretrainConfig, pretrain
+from methods.errors import MethodsError
+from tasks.mini import TASKS, drill
+
+EOS, MASK, PAD = 0, 1, 2
+TINY = PretrainConfig(
+    hidden=16, layers=1, heads=2, mlp=16, vocab=40, steps=4, batch=4, bf16=False, compile=False, warmup=1
+)
+
+
+def toy(rng: random.Random) -> Example:
+    prompt, answer = ([rng.randint(3, 39) for _ in range(rng.randint(2, 6))] for _ in range(2))
+    return Example(prompt, answer, [rng.random() < 0.4 for _ in answer], rng.random() < 0.2)
+
+
+def a_batch(seed: int, size: int = 24) -> Batch:
+    rng = random.Random(seed)
+    return collate([toy(rng) for _ in range(size)], 16, EOS, 0.1)
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10**6))
+def test_masks_stay_in_the_answer_and_drills_hide_what_is_decided(seed: int) -> None:
+    batch = a_batch(seed)
+    masked, weight = random_mask(batch, 4, 0.5, 0.5, torch.Generator().manual_seed(seed))
+    assert not (masked & ~batch.answer).any()
+    assert (masked == batch.decided)[batch.drill].all()
+    assert (weight == batch.weight)[batch.drill].all()
+    assert (weight >= 0).all()
+    assert weight.isfinite().all()
+
+
+def test_rows_of_decided_tokens_alone() -> None:
+    batch = a_batch(3)
+    batch.drill[:] = False
+    masked, weight = random_mask(batch, 4, 0.5, 1.0, torch.Generator().manual_seed(0))
+    sure = batch.decided.any(1)
+    assert sure.any()
+    assert (masked == batch.decided)[sure].all()
+    assert (weight == batch.weight)[sure].all()
+
+
+def test_the_weight_makes_up_for_the_masking() -> None:
+    """The expectation of weight over masked slots is the slots' own weight (LLaDA's 1/t under another t)."""
+    batch = a_batch(5)
+    batch.drill[:] = False
+    generator, total = torch.Generator().manual_seed(1), torch.zeros_like(batch.weight)
+    draws = 4000
+    for _ in range(draws):
+        masked, weight = random_mask(batch, 4, 0.0, 0.0, generator)
+        total += masked * weight
+    open_ = batch.answer & (batch.weight == 1.0)
+    # t is cut off below 0.02: the integral of t * 2 / sqrt(t) over u is 0.98 + 0.04
+    assert total[open_].mean() / draws == pytest.approx(1.02, abs=0.015)
+
+
+def test_a_step_draws_the_same_batch_again() -> None:
+    first, second = (batches(toy, random.Random("7"), 8, 2, 12, EOS) for _ in range(2))
+    for a, b in zip(first, second, strict=True):
+        assert a.ids.equal(b.ids)
+        assert a.decided.equal(b.decided)
+
+
+def test_what_the_question_decides() -> None:
+    question = "Question: Tom has 4 apples. Tom finds 2 more. How many apples does Tom have now?\nAnswer:"
+    answer = " Now there are 4 + 2 = 6 apples.\n#### 6"
+
+    def said(seed: int, *, results: bool) -> list[str]:
+        return [answer[a:b] for a, b in decided(question, answer, random.Random(seed), results=results)]
+
+    assert said(0, results=True) == ["6", "6"]
+    found = {tuple(said(seed, results=False)) for seed in range(60)}
+    assert ("6", "6") in found
+    assert ("4", "2", "6", "apples", "6") in found
+    assert all(set(words) <= {"4", "2", "6", "apples"} for words in found), "no word of the wording's own"
+    assert all(found), "something is always hidden"
+
+
+def test_drills_are_right_and_drawn_examples_line_up() -> None:
+    rng = random.Random(0)
+    for _ in range(300):
+        left, value = drill.equation(rng)
+        assert eval(left.replace("\\cdot", "*")) == value
+        assert -9 < value < 100
+    tokenizer = build_tokenizer(768)
+    draw = drawer(tokenizer, 0.2)
+    examples = [draw(rng) for _ in range(60)]
+    assert {example.drill for example in examples} == {True, False}
+    for example in examples:
+        assert len(example.decided) == len(example.answer)
+        assert any(example.decided) or not example.drill
+    assert not any(any(example.decided) for example in (drawer(tokenizer, 0.2, masks=False)(rng) for _ in range(20)))
+
+
+def test_numbers_are_one_digit_a_token_with_the_space_before_them() -> None:
+    tokenizer = build_tokenizer(768)
+    pieces = [tokenizer.decode([i]) for i in tokenizer(" 12 + 345 = 357").input_ids]
+    assert pieces == [" 1", "2", " +", " 3", "4", "5", " =", " 3", "5", "7"]
+    for task in TASKS.values():
+        problem = next(task.stream("test"))
+        text = problem.prompt + problem.reference
+        assert tokenizer.decode(tokenizer(text).input_ids) == text
+
+
+@pytest.mark.parametrize("kind", ["diffusion", "ar"])
+def test_a_stopped_training_ends_with_the_same_weights(tmp_path: Path, kind: str) -> None:
+    config, special = replace(TINY, kind=kind), {"eos": EOS, "mask": MASK, "pad": PAD}
+
+    class Stop(Exception): ...
+
+    def stop(step: int, loss: float, speed: float) -> None:
+        if step == 2:
+            raise Stop
+
+    whole, record = pretrain(config, toy, special, tmp_path / "whole", save_every=1)
+    with pytest.raises(Stop):
+        pretrain(config, toy, special, tmp_path / "parts", on_step=stop, save_every=1)
+    again, other = pretrain(config, toy, special, tmp_path / "parts", save_every=1)
+    assert other["losses"] == record["losses"]
+    for a, b in zip(whole.parameters(), again.parameters(), strict=True):
+        assert a.equal(b)
+    with pytest.raises(MethodsError, match="another configuration"):
+        pretrain(replace(config, steps=5), toy, special, tmp_path / "parts")
+
+
+def test_it_starts_from_other_weights(tmp_path: Path) -> None:
+    special = {"eos": EOS, "mask": MASK, "pad": PAD}
+    first, _ = pretrain(replace(TINY, kind="ar"), toy, special, tmp_path / "ar")
+    still = replace(TINY, steps=1, lr_matrix=0.0, lr_other=0.0, init="f00d")
+    second, _ = pretrain(still, toy, special, tmp_path / "base", weights=first.state_dict())
+    for a, b in zip(first.parameters(), second.parameters(), strict=True):
+        assert a.equal(b)
