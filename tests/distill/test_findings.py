@@ -26,15 +26,15 @@ def folder(tmp_path: Path) -> Path:
     curve(tmp_path / "runs" / "multi_block", "multi_block", 0.8, SLOW)
     curve(tmp_path / "runs" / "tad_quality", "tad_quality", 0.8, 3.0)
     curve(tmp_path / "runs" / "tad_speed", "tad_speed", 0.8, FAST)
-    curve(tmp_path / "runs_extra" / "tad_speed.delta16", "tad_speed", 0.3, FAST)
+    curve(tmp_path / "runs_extra" / "tad_speed.delta32", "tad_speed", 0.3, FAST)
     curve(tmp_path / "runs_extra" / "tad_speed.seed1", "tad_speed", 0.7, FAST, tag="b")
     return tmp_path
 
 
 def test_the_ablation_is_in_order_and_counts_the_two_tad_models(tmp_path: Path) -> None:
-    rows = delta_rows(folder(tmp_path), (2, 16))
+    rows = delta_rows(folder(tmp_path), (2, 32))
     quality, speed = (recipe.load(name, "mini").settings.delta for name in ("tad_quality", "tad_speed"))
-    assert [row["model"] for row in rows] == ["undistilled", f"delta {quality}", f"delta {speed}", "delta 16"]
+    assert [row["model"] for row in rows] == ["undistilled", f"delta {quality}", f"delta {speed}", "delta 32"]
     undistilled, slow, fast, wrong = rows
     assert undistilled["aup"] < slow["aup"] < fast["aup"]
     assert wrong["aup"] < undistilled["aup"], "speed without accuracy is worth little"
@@ -55,7 +55,7 @@ def test_seeds_have_a_mean_and_a_spread(tmp_path: Path) -> None:
 
 def test_files(tmp_path: Path) -> None:
     out = folder(tmp_path)
-    assert write_findings(out, (2, 16), {"tad_speed": (1, 2)}) == {"seeds": 4, "delta": 4, "cost": 0}
+    assert write_findings(out, (2, 32), {"tad_speed": (1, 2)}) == {"seeds": 4, "delta": 4, "cost": 0}
     with (out / "report" / "delta.csv").open() as file:
         assert next(row["model"] for row in csv.DictReader(file)) == "undistilled"
     assert (out / "report" / "seeds.csv").read_text().splitlines()[3].startswith("tad_speed,mean,")
