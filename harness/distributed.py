@@ -14,14 +14,13 @@ import signal
 import socket
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.errors import UserError
+from harness.errors import UserError, words_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -169,9 +168,7 @@ def _told(error: BaseException | None) -> tuple[str, int | None, str] | None:
     if error is None:
         return None
     code = getattr(error, "exit_code", None)
-    known = isinstance(code, int)
-    words = str(error) if known else "".join(traceback.format_exception(error))
-    return words, code if known else None, socket.gethostname()
+    return words_of(error), code if isinstance(code, int) else None, socket.gethostname()
 
 
 def join(timeout_hours: float = 24.0) -> Group:

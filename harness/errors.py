@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
 
 
@@ -16,6 +17,13 @@ class UsageError(UserError):
     """The command line asked for something that does not exist or is out of range (exit code 2)."""
 
     exit_code = 2
+
+
+def words_of(error: BaseException) -> str:
+    """What to tell of an error: its sentence if it has an exit code (it names the user's way out), else a traceback."""
+    if isinstance(getattr(error, "exit_code", None), int):
+        return str(error)
+    return "".join(traceback.format_exception(error))
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:

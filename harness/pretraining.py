@@ -96,13 +96,12 @@ def drawer(tokenizer: PreTrainedTokenizerFast, drill_share: float, masks: bool =
         drilled = rng.random() < drill_share
         if drilled:
             question, answer = drill.example(rng)
-            prompt = question
         else:
             problem = draw_problem(rng)
             question, answer = problem.prompt, problem.answers(rng)
-            prompt = question
-            if rng.random() < PRIVILEGED_SHARE:
-                prompt = privileged(question, problem.reference)
+        prompt = question
+        if not drilled and rng.random() < PRIVILEGED_SHARE:
+            prompt = privileged(question, problem.reference)
         encoded = tokenizer(answer, return_offsets_mapping=True)
         spans = decided(question, answer, rng, results=drilled) if masks else []
         hidden = [any(a < end and start < b for a, b in spans) for start, end in encoded.offset_mapping]
@@ -128,20 +127,22 @@ def pretrain_mini(
     import torch
 
     from methods.backbones import load
-    from methods.backbones.files import fingerprint
     from methods.distill.export import export_mini, manifest_of
     from methods.distill.pretrain import PretrainConfig, pretrain
 
     if threads:
         torch.set_num_threads(threads)
-    config = PretrainConfig(kind=kind, seed=seed, init=fingerprint(init) if init else "")
-    weights = load(str(init), device="cpu", dtype="float32").model.state_dict() if init else None
+    start = load(init, device="cpu", dtype="float32") if init else None
+    config = PretrainConfig(kind=kind, seed=seed, init=start.fingerprint if start else "")
+    weights = start.model.state_dict() if start else None
     config = config if steps is None else replace(config, steps=steps)
     tokenizer = build_tokenizer(config.vocab)
     special = {"eos": tokenizer.eos_token_id, "mask": tokenizer.mask_token_id, "pad": tokenizer.pad_token_id}
     draw = drawer(tokenizer, config.drill_share, masks=kind == "diffusion")
     with _bar(config.steps, progress) as on_step:
-        model, record = pretrain(config, draw, special, out, weights=weights, on_step=on_step)
+        model, record = pretrain(
+            config, draw, special, out, weights=start.model.state_dict() if start else None, on_step=on_step
+        )
     manifest = manifest_of(model, record) | {
         "command": f"harness pretrain --suite mini --kind {kind} --steps {config.steps} --seed {seed}"
         + (f" --init {init}" if init else ""),

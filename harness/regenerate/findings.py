@@ -5,7 +5,6 @@ Everything is on the GSM8K of the suite and in one cohort: y_max is the best acc
 
 from __future__ import annotations
 
-import csv
 import json
 import statistics
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from harness.store import find_runs
 from methods import registry
 from methods.distill import recipe
 from reports.aup import aup
+from reports.formats import to_csv
 
 Curve = dict[float, Samples]
 TASK = "gsm8k"
@@ -107,10 +107,9 @@ def write_findings(out: Path, deltas: Sequence[int], seeds: Mapping[str, Sequenc
         counts[name] = len(rows)
         if not rows:
             continue
-        with (out / "report" / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows({key: _short(value) for key, value in row.items()} for row in rows)
+        columns = list(rows[0])
+        text = to_csv(({key: _short(row.get(key)) for key in columns} for row in rows), columns)
+        (out / "report" / f"{name}.csv").write_text(text, encoding="utf-8")
     return counts
 
 

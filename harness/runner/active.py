@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.errors import words_of
 from harness.metrics import total_forwards
 from harness.runner.job import Job
 from harness.runner.parallel import Parts
@@ -113,6 +113,5 @@ class Active:
 
 
 def failed(spec: RunSpec, error: Exception, folder: RunFolder | None = None) -> Outcome:
-    known = isinstance(getattr(error, "exit_code", None), int)
-    words = str(error) if known else "".join(traceback.format_exception(error))
-    return Outcome(spec, "failed", folder, error=words, cause=error)
+    """The outcome of a run that `error` ended."""
+    return Outcome(spec, "failed", folder, error=words_of(error), cause=error)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from harness.store import RunFolder, find_runs
+from tests.harness.verbs import in_process
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "160"}
 
@@ -95,21 +96,6 @@ def store(suite: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("store")
     subprocess.run(words(suite, place, "--limit", "3"), capture_output=True, env=ENVIRONMENT, check=True)
     return place
-
-
-def in_process(capsys: Any, *arguments: str) -> tuple[int, str, str]:
-    """A verb without the cost of a process: exit code, stdout, stderr."""
-    from harness import cli
-
-    old, sys.argv = sys.argv, ["harness", *arguments]
-    try:
-        cli.main()
-        code = 0
-    except SystemExit as error:
-        code = int(error.code or 0)
-    finally:
-        sys.argv = old
-    return (code, *capsys.readouterr())
 
 
 def test_show_a_run_a_sample_and_its_replay(store: Path, capsys: Any) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from harness.runner import RunSpec, execute
 from harness.runner.parallel import part_of, take_up
 from harness.store import BusyError, RunFolder, find_runs
 from tests.harness.ranks import Ended, Ranks, verb
+from tests.harness.verbs import in_process
 
 TIMES = ("tps", "decode_seconds")
 
@@ -41,21 +41,6 @@ def summary(out: Path) -> dict[str, Any]:
     return {name: value for name, value in (folder.summary() or {}).items() if name not in TIMES}
 
 
-def by_one(capsys: Any, *arguments: str) -> tuple[int, str, str]:
-    """The verb in this process: exit code, stdout, stderr."""
-    from harness import cli
-
-    old, sys.argv = sys.argv, ["harness", *arguments]
-    try:
-        cli.main()
-        code = 0
-    except SystemExit as error:
-        code = int(error.code or 0)
-    finally:
-        sys.argv = old
-    return (code, *capsys.readouterr())
-
-
 @pytest.fixture(scope="module")
 def whole(suite: str, models: Any, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The lines that one process leaves of the first 60 documents."""
@@ -76,7 +61,7 @@ def test_two_processes_leave_the_files_of_one(suite: str, tmp_path: Path, capsys
     first, second = together(tmp_path, *words(suite, out, "--limit", "7", "--json"))
     assert (first.code, second) == (0, Ended(0, "", "")), first.said
     assert json.loads(first.out)["new"] == 7
-    assert by_one(capsys, *words(suite, tmp_path / "one", "--limit", "7"))[0] == 0
+    assert in_process(capsys, *words(suite, tmp_path / "one", "--limit", "7"))[0] == 0
     assert content(out) == content(tmp_path / "one")
     assert summary(out) == summary(tmp_path / "one")
     (folder,) = find_runs(out)
@@ -89,7 +74,7 @@ def test_two_processes_leave_the_files_of_one(suite: str, tmp_path: Path, capsys
 
 def test_they_continue_a_run_and_find_it_stored(suite: str, tmp_path: Path, whole: list[str], capsys: Any) -> None:
     out = tmp_path / "two"
-    assert by_one(capsys, *words(suite, out, "--limit", "3"))[0] == 0
+    assert in_process(capsys, *words(suite, out, "--limit", "3"))[0] == 0
     first, second = together(tmp_path, *words(suite, out, "--limit", "9", "--json"))
     assert (json.loads(first.out)["new"], second.code) == (6, 0), first.said
     assert content(out) == whole[:9]
@@ -114,7 +99,7 @@ def test_kill_9_of_either_loses_nothing(suite: str, tmp_path: Path, whole: list[
         assert "Traceback" not in ended[0].said
     else:
         assert (ended[1].out, ended[1].said) == ("", "")
-    code, shown, _ = by_one(capsys, *words(suite, out, *limit, "--json"))
+    code, shown, _ = in_process(capsys, *words(suite, out, *limit, "--json"))
     assert (code, json.loads(shown)["new"]) == (0, 60 - len(stored))
     assert content(out) == whole
     assert not find_parts(out)
@@ -199,7 +184,7 @@ def test_a_mistake_is_said_once(
 
 
 def test_a_part_that_is_still_written_is_left_alone(suite: str, tmp_path: Path, capsys: Any) -> None:
-    assert by_one(capsys, *words(suite, tmp_path, "--limit", "3"))[0] == 0
+    assert in_process(capsys, *words(suite, tmp_path, "--limit", "3"))[0] == 0
     (folder,) = find_runs(tmp_path)
     samples = list(folder.samples())
     with folder.open(folder.run()):
