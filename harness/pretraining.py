@@ -140,9 +140,7 @@ def pretrain_mini(
     special = {"eos": tokenizer.eos_token_id, "mask": tokenizer.mask_token_id, "pad": tokenizer.pad_token_id}
     draw = drawer(tokenizer, config.drill_share, masks=kind == "diffusion")
     with _bar(config.steps, progress) as on_step:
-        model, record = pretrain(
-            config, draw, special, out, weights=start.model.state_dict() if start else None, on_step=on_step
-        )
+        model, record = pretrain(config, draw, special, out, weights=weights, on_step=on_step)
     manifest = manifest_of(model, record) | {
         "command": f"harness pretrain --suite mini --kind {kind} --steps {config.steps} --seed {seed}"
         + (f" --init {init}" if init else ""),
