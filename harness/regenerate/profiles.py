@@ -51,7 +51,7 @@ PROFILES = {
     "full": Profile(
         name="full",
         ar_steps=1500,
-        base_steps=2500,
+        base_steps=4500,
         problems=1200,
         limit=250,
         points=POINTS,

@@ -42,7 +42,7 @@ class PretrainConfig:
     gen_length: int = 96
     block: int = 16
     block_share: float = 0.5
-    steps: int = 2500
+    steps: int = 4500
     batch: int = 48
     parts: int = 2
     drill_share: float = 0.2
