@@ -73,6 +73,8 @@ def write_results(weights: Path, runs: Path) -> dict[str, int]:
     counts: dict[str, int] = {}
     for name, method in sorted(all_methods().items()):
         folder = weights / method.checkpoint
+        if method.checkpoint in ("base", "ar"):
+            folder = weights.parent / "pretrain" / method.checkpoint / "checkpoint"
         mine = points[points["method"] == name]
         if not (folder / "manifest.json").exists() or mine.empty:
             continue

@@ -91,10 +91,11 @@ def _home(target: str) -> str:
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """manifest.json and the model card made from it; call again when measured results are known."""
+    """manifest.json and, for a distilled model, the card made from it; call again when measured results are known."""
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
     (folder / "manifest.json").write_text(text, encoding="utf-8")
-    (folder / "README.md").write_text(model_card(manifest), encoding="utf-8")
+    if "recipe" in manifest:
+        (folder / "README.md").write_text(model_card(manifest), encoding="utf-8")
 
 
 def add_results(folder: Path, results: dict[str, Any]) -> None:

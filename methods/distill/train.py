@@ -6,16 +6,20 @@ import hashlib
 import json
 import math
 import shutil
+import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from methods.backbones import Backbone
 from methods.distill import card, memory
 from methods.distill.nets import Distiller
 from methods.distill.objectives import OBJECTIVES
+from methods.distill.rate import matmul_rate
 from methods.distill.recipe import Recipe
 from methods.distill.rows import Row
 from methods.distill.shards import atomically
@@ -159,10 +163,12 @@ def _run(
     if start is not None:
         trainer.watch.before = tuple(json.loads((start / COMPLETE).read_text())["spent"])
     trainer.train(resume_from_checkpoint=str(start) if start else None)
+    spent = trainer.watch.spent()
+    trainer.count_flops()
     student.eval()
     if common.tuning == "full":
         backbone.model.requires_grad_(False)
-    return trainer, trainer.watch.spent()
+    return trainer, spent
 
 
 def finished(out: Path, key: dict[str, Any]) -> dict[str, Any] | None:
@@ -214,6 +220,7 @@ def _manifest(
     seconds: tuple[float, float],
 ) -> dict[str, Any]:
     losses = [entry for entry in trainer.state.log_history if "loss" in entry]
+    rates = [entry["tokens_per_second"] for entry in losses if "tokens_per_second" in entry]
     recipe = job.recipe
     return {
         "recipe": recipe.name,
@@ -236,14 +243,25 @@ def _manifest(
         "commit": job.note.get("commit"),
         "seconds": round(seconds[0], 1),
         "cpu_seconds": round(seconds[1], 1),
-        "tokens_per_second": [round(entry["tokens_per_second"]) for entry in losses if "tokens_per_second" in entry][
-            -1:
-        ],
+        **_speed(trainer, rates),
         "processes": world(),
         "hardware": card.hardware(),
         "versions": card.versions(),
         "results": {},
         "key": key,
+    }
+
+
+def _speed(trainer: DistillTrainer, rates: Sequence[float]) -> dict[str, float | None]:
+    """Canvas tokens per second (median of the log), what they cost, and the machine's matmul rate beside it."""
+    tokens = statistics.median(rates) if rates else None
+    half = trainer.args.bf16
+    return {
+        "tokens_per_second": tokens and round(tokens),
+        "gflop_per_second": round(tokens * trainer.flops / 1e9, 3) if tokens and trainer.flops else None,
+        "matmul_gflop_per_second": round(
+            matmul_rate(torch.bfloat16 if half else torch.float32, str(trainer.args.device)), 1
+        ),
     }
 
 

@@ -22,6 +22,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from methods.distill.nets import Distiller
+from methods.distill.rate import counted_flops
 from methods.distill.recipe import Common
 from methods.distill.stream import Stream, collate
 from methods.errors import MethodsError, MethodsUsageError
@@ -137,7 +138,7 @@ class DistillTrainer(Trainer):
     """`Trainer` over a `Stream` and a `Distiller`."""
 
     def __init__(self, model: Distiller, args: TrainingArguments, stream: Stream, pad: int) -> None:
-        self.stream, self.watch = stream, Watch()
+        self.stream, self.pad, self.watch = stream, pad, Watch()
         super().__init__(
             model=model,
             args=args,
@@ -151,6 +152,22 @@ class DistillTrainer(Trainer):
         self.parts: dict[str, list[Tensor]] = {}
         self.last: list[int] = []
         self.seen, self.clock = 0, time.perf_counter()
+        self.flops: float | None = None  # per canvas token, set after the training
+
+    def count_flops(self) -> None:
+        """Set `flops`, floating-point operations per canvas token of one forward and backward (not if sharded).
+
+        Counted after the training, on its first examples: a counter over a step would change how it is computed.
+        """
+        if self.args.world_size > 1:
+            return
+        items = [self.stream[index] for index in range(self.args.per_device_train_batch_size)]
+        inputs: Any = self._prepare_inputs(collate(items, self.pad))
+        inputs.pop("draw")
+        with torch.random.fork_rng(), torch.enable_grad():
+            flops = counted_flops(lambda: self.model_wrapped(**inputs)["loss"].backward())
+        self.model_wrapped.zero_grad()
+        self.flops = flops / int(inputs["length"].sum())
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
         return SequentialSampler(self.stream)

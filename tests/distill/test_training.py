@@ -72,6 +72,7 @@ def test_every_objective_trains_and_exports(tmp_path: Path, name: str, arch: str
     before = {key: value.clone() for key, value in backbone.model.state_dict().items()}
     manifest = train.train(process.job(tmp_path / "out", name, {"steps": 3} | changes), backbone, tiny.rows())
     assert manifest["steps"] == 3
+    assert 0 < manifest["gflop_per_second"] < 10 * manifest["matmul_gflop_per_second"]
     assert manifest["loss"] == losses(tmp_path / "out")[-1]
     loaded = load(tmp_path / "out", device="cpu")
     moved = [key for key, value in loaded.model.state_dict().items() if not torch.equal(value, before[key])]
