@@ -52,11 +52,11 @@ PROFILES = {
         name="full",
         ar_steps=1500,
         base_steps=4500,
-        problems=1200,
+        problems=1600,
         limit=250,
         points=POINTS,
         extra_seeds={"d3llm": (1, 2), "tad_quality": (1, 2), "tad_speed": (1, 2)},
-        deltas=(2, 8),
+        deltas=(2, 8, 32),
     ),
 }
 
