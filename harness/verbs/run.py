@@ -7,6 +7,8 @@ from typing import Any
 
 import typer
 
+from harness import options
+
 EXAMPLE = "Example: harness run --method tad_speed --task gsm8k --limit 50 --set threshold=0.4"
 
 
@@ -15,24 +17,22 @@ def run(
     task: str | None = typer.Option(None, "--task", "-t", help="A task of `harness ls tasks`."),
     suite: str = typer.Option("mini", help="A suite of `harness ls suites`."),
     set_: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A setting; may be given several times."),
-    limit: int | None = typer.Option(None, help="Only the first N documents; a larger limit continues later."),
-    batch_size: int = typer.Option(16, help="Rows decoded together; changes the speed, not the tokens."),
+    limit: options.Limit = None,
+    batch_size: options.BatchSize = 16,
     seed: int = typer.Option(0, help="Seed of a method that samples."),
-    data_dir: str | None = typer.Option(None, help="Read the task's rows from DIR/DATASET/test.jsonl."),
-    checkpoint: str | None = typer.Option(None, metavar="PATH|HUB_ID", help="Weights instead of the suite's."),
-    adapter: str | None = typer.Option(None, metavar="PATH", help="A LoRA adapter on top of the weights."),
-    device: str = typer.Option("auto", help="auto, cpu, cuda, cuda:1, mps."),
-    dtype: str = typer.Option("auto", help="auto, float32, bfloat16, float16, int8 or nf4."),
-    compile_: bool = typer.Option(False, "--compile", help="Compile the model with torch.compile; pays on long runs."),
-    protocol: str | None = typer.Option(None, metavar="SET", help="Another protocol set, such as llada-tad."),
-    fidelity: str = typer.Option("fixed", help="fixed, or compat: with the reference code's own behaviour."),
-    out: str = typer.Option("results/runs", help="The folder of all runs."),
+    data_dir: options.DataDir = None,
+    checkpoint: options.Checkpoint = None,
+    adapter: options.Adapter = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    compile_: options.Compile = False,
+    protocol: options.Protocol = None,
+    fidelity: options.Fidelity = "fixed",
+    out: options.Out = "results/runs",
     fresh: bool = typer.Option(False, "--fresh", help="Set a stored run aside and start anew."),
     verify: str | None = typer.Option(None, metavar="RUN", help="Repeat a stored run and report the first difference."),
-    allow_unconfined_code: bool = typer.Option(
-        False, "--allow-unconfined-code", help="Execute generated code even if this machine cannot confine it."
-    ),
-    json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
+    allow_unconfined_code: options.Unconfined = False,
+    json: options.Json = False,
 ) -> None:
     """Decode a task with a method, score it and store it; the same command again continues, or shows the result."""
     from harness.distributed import alone, join, only_the_first_speaks

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from harness import options
+
 if TYPE_CHECKING:
     from harness.runner.spec import RunSpec
     from harness.sweep.run import Executor
@@ -21,9 +23,9 @@ def sweep(
         "", metavar="V,V|M=V,V;M=V|FILE", help="Values of the axis instead of each method's own, or a YAML file."
     ),
     set_: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A setting of every point."),
-    limit: int | None = typer.Option(None, min=1, help="Only the first N documents; a larger limit continues later."),
+    limit: options.Limit = None,
     seeds: str = typer.Option("0", metavar="0,1", help="Every point once per seed."),
-    out: str = typer.Option("results/runs", help="The folder of all runs."),
+    out: options.Out = "results/runs",
     dry_run: bool = typer.Option(False, "--dry-run", help="Print the plan and its estimate, and stop."),
     calibrate: int = typer.Option(2, min=0, metavar="N", help="Documents per curve's end to estimate from; 0: none."),
     refine: float | None = typer.Option(
@@ -36,21 +38,20 @@ def sweep(
     ray_gpus: float | None = typer.Option(None, min=0, help="GPUs per worker; default 1 where the cluster has any."),
     ray_cpus: float = typer.Option(1, min=0, help="CPUs per worker."),
     ray_store: str = typer.Option("driver", metavar="driver|shared", help="Who writes --out: this process or workers."),
-    batch_size: int = typer.Option(16, min=1, help="Rows decoded together; changes the speed, not the tokens."),
-    data_dir: str | None = typer.Option(None, help="Read the tasks' rows from DIR/DATASET/test.jsonl."),
-    checkpoint: str | None = typer.Option(None, metavar="PATH|HUB_ID", help="Weights instead of the suite's."),
-    adapter: str | None = typer.Option(None, metavar="PATH", help="A LoRA adapter on top of the weights."),
-    device: str = typer.Option("auto", help="auto, cpu, cuda, cuda:1, mps."),
-    dtype: str = typer.Option("auto", help="auto, float32, bfloat16, float16, int8 or nf4."),
-    compile_: bool = typer.Option(False, "--compile", help="Compile the model with torch.compile; pays on long runs."),
-    protocol: str | None = typer.Option(None, metavar="SET", help="Another protocol set, such as llada-tad."),
-    fidelity: str = typer.Option("fixed", help="fixed, or compat: with the reference code's own behaviour."),
-    allow_unconfined_code: bool = typer.Option(
-        False, "--allow-unconfined-code", help="Execute generated code even if this machine cannot confine it."
-    ),
-    as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
+    batch_size: options.BatchSize = 16,
+    data_dir: options.DataDir = None,
+    checkpoint: options.Checkpoint = None,
+    adapter: options.Adapter = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    compile_: options.Compile = False,
+    protocol: options.Protocol = None,
+    fidelity: options.Fidelity = "fixed",
+    allow_unconfined_code: options.Unconfined = False,
+    as_json: options.Json = False,
 ) -> None:
     """Run every method on every task at every point; the same command again continues, finished runs are skipped."""
+    from harness.runner.settings import parse
     from harness.runner.spec import RunSpec
     from harness.sweep import Grid, parse_points, parse_shard
     from harness.sweep.rounds import Refinement
@@ -76,7 +77,7 @@ def sweep(
     _known("executor", executor, ("local", "ray"))
     _known("Ray store", ray_store, ("driver", "shared"))
     part = parse_shard(shard)
-    grid = Grid(base, _names(methods), _names(tasks), parse_points(points), _seeds(seeds), _settings(set_))
+    grid = Grid(base, _names(methods), _names(tasks), parse_points(points), _seeds(seeds), parse(set_))
     specs = make_plan(grid, part, by_curve=refine is not None)
     refinement = Refinement(refine, refine_budget) if refine else None
     estimated = calibrate if dry_run or executor == "local" else 0
@@ -100,18 +101,6 @@ def _seeds(text: str) -> list[int]:
         return [int(name) for name in _names(text)]
     except ValueError:
         raise UsageError(f"--seeds {text} is not a list of integers such as 0,1,2.") from None
-
-
-def _settings(pairs: list[str]) -> dict[str, Any]:
-    from harness.errors import UsageError
-
-    found = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise UsageError(f"--set {pair} is not KEY=VALUE, for example --set threshold=0.4.")
-        found[name.strip()] = value.strip()
-    return found
 
 
 def _show_plan(specs: list[RunSpec], documents: int, as_json: bool) -> list[dict[str, Any]]:
