@@ -56,7 +56,7 @@ PROFILES = {
         limit=250,
         points=POINTS,
         extra_seeds={"d3llm": (1, 2), "tad_quality": (1, 2), "tad_speed": (1, 2)},
-        deltas=(2, 8, 32),
+        deltas=(2, 8),
     ),
 }
 
