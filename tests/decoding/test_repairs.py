@@ -14,7 +14,9 @@ import torch
 
 from methods.backbones import load
 from methods.decoding import Request, decode
+from methods.decoding.blocks import per_block
 from methods.decoding.commit import Factor
+from methods.decoding.compat_multi import Counted
 from methods.decoding.reference import reference
 from methods.decoding.rows import Rows, Shape
 from methods.decoding.scores import Score
@@ -225,6 +227,26 @@ def test_slots_decoded_again_after_the_tail_was_filled() -> None:
         assert behind_eos(compat.output_ids)
         assert compat.revisions > 0
         assert not behind_eos(fixed.output_ids)
+
+
+def test_block_counts_that_an_early_stop_leaves_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TAD's code never mends its stored counts: a block that the fill has finished still asks for a token."""
+    wrong: list[bool] = []
+    plan = Counted.plan
+
+    def spy(self: Counted, rows: Rows) -> Any:
+        made = plan(self, rows)
+        exists = rows.shape.block < rows.own["created"][:, None]
+        wrong.append(bool((exists & (rows.own["counts"] != per_block(rows, rows.open))).any()))
+        return made
+
+    monkeypatch.setattr(Counted, "plan", spy)
+    compat, fixed = both(first("llada.tad_multi_block", lambda case: case["id"].endswith("llada_toy/025")))
+    assert any(wrong)
+    assert compat.output_ids == fixed.output_ids
+    assert (compat.total_forwards, fixed.total_forwards) == (4, 3)
+    compat, fixed = both(first("llada.tad_multi_block", lambda case: case["id"].endswith("llada_rand/016")))
+    assert (compat.revisions, fixed.revisions) == (7, 0)  # finished slots that were forced, and written again
 
 
 def test_a_score_that_sees_fifty_tokens_only() -> None:
