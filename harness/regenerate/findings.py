@@ -6,6 +6,7 @@ Everything is on the GSM8K of the suite and in one cohort: y_max is the best acc
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -54,14 +55,14 @@ def measured(curves: Mapping[str, Curve]) -> dict[str, dict[str, Any]]:
 
 
 def delta_rows(out: Path, deltas: Sequence[int]) -> list[dict[str, Any]]:
-    """The ablation: one row a delta, in order; TAD-Quality and TAD-Speed are two of its models."""
+    """The ablation: one row a delta, in order, TAD-Quality's among them, between the base and TAD-Speed."""
     folders = {f"delta {delta}": out / "runs_extra" / f"tad_speed.delta{delta}" for delta in deltas}
-    for name in ("tad_quality", "tad_speed"):
-        folders[f"delta {recipe.load(name, 'mini').settings.delta}"] = out / "runs" / name
-    folders["undistilled"] = out / "runs" / "multi_block"
+    folders[f"delta {recipe.load('tad_quality', 'mini').settings.delta}"] = out / "runs" / "tad_quality"
+    folders |= {"undistilled": out / "runs" / "multi_block", "tad_speed": out / "runs" / "tad_speed"}
     curves = {name: curve for name, folder in folders.items() if (curve := read_curve(folder))}
     rows = measured(curves) if curves else {}
-    order = sorted(rows, key=lambda name: int(name.removeprefix("delta ")) if name != "undistilled" else 0)
+    ends = {"undistilled": 0, "tad_speed": math.inf}
+    order = sorted(rows, key=lambda name: ends[name] if name in ends else int(name.removeprefix("delta ")))
     return [{"model": name} | rows[name] for name in order]
 
 

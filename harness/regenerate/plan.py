@@ -10,6 +10,7 @@ from harness.regenerate.ledger import Stage
 from harness.regenerate.profiles import Profile
 from harness.suites import FOLDER
 from methods import registry
+from methods.distill import recipe as recipes
 
 STEPS = "harness.regenerate.steps"
 DATA = ("tasks/mini/*.py",)
@@ -135,7 +136,7 @@ def _training(
     prompt, label = RECIPES[recipe], name or recipe
     folder = out / ("extra" if name else "weights") / label
     command = ["train", recipe, "--suite", str(out / "suite.yaml"), "--variant", "mini", "--seed", str(seed)]
-    if profile.steps_of(recipe):
+    if profile.steps_of(recipe) and not sets:
         command += ["--set", f"steps={profile.steps_of(recipe)}"]
     command += [part for change in sets for part in ("--set", change)]
     if prompt:
@@ -146,8 +147,10 @@ def _training(
 
 
 def _delta(out: Path, profile: Profile, seed: int, common: tuple[str, ...], delta: int) -> Stage:
-    """One model of the ablation over TAD's delta."""
-    return _training(out, "tad_speed", profile, seed, common, f"tad_speed.delta{delta}", (f"delta={delta}",))
+    """One model of the ablation over TAD's delta: the recipe of TAD-Quality but for delta."""
+    steps = profile.steps_of("tad_quality") or recipes.load("tad_quality", "mini").common.steps
+    sets = (f"delta={delta}", f"steps={steps}")
+    return _training(out, "tad_speed", profile, seed, common, f"tad_speed.delta{delta}", sets)
 
 
 def _sweep(out: Path, profile: Profile, method: str) -> Stage:

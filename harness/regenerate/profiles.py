@@ -12,8 +12,8 @@ class Profile:
     """Sizes of a regeneration. steps are optimiser steps, problems and limit are counted per task set and per task.
 
     distil_steps: by recipe, 0 = the recipe's own. points: `harness sweep --points` by method; else the method's own.
-    extra_seeds: (recipe, seeds) trained once more for the spread. deltas: values of TAD's delta beside those of
-    TAD-Quality and TAD-Speed, which belong to the same ablation.
+    extra_seeds: (recipe, seeds) trained once more for the spread. deltas: values of TAD's delta beside TAD-Quality's,
+    each trained as long as TAD-Quality; together they are the ablation.
     """
 
     name: str
@@ -56,7 +56,7 @@ PROFILES = {
         limit=250,
         points=POINTS,
         extra_seeds={"d3llm": (1, 2), "tad_quality": (1, 2), "tad_speed": (1, 2)},
-        deltas=(2, 8),
+        deltas=(2, 8, 16),
     ),
 }
 
