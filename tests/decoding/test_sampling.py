@@ -33,6 +33,13 @@ def test_the_noise_depends_on_seed_forward_position_and_token_alone() -> None:
         assert not torch.isclose(base, other).any()
 
 
+def test_a_seed_means_the_same_in_every_version() -> None:
+    """Recorded here on 2026-11-22: a run of an old seed must be repeatable."""
+    wanted = [[0.3062125460355417, 0.23454152653683186], [-0.19865872758041775, 1.103372924308034]]
+    drawn = gumbel(torch.tensor([0, 7]), torch.tensor([1, 2]), torch.tensor([2, 30]), 2)
+    assert torch.allclose(drawn, torch.tensor(wanted, dtype=torch.float64), rtol=0, atol=1e-12)
+
+
 def test_temperature_and_nucleus_of_each_row() -> None:
     logits = torch.log(torch.tensor([[0.3, 0.5, 0.05, 0.15]] * 3))
     heat = torch.tensor([0.0, 0.5, 1.0])
