@@ -31,11 +31,11 @@ class Profile:
         return self.distil_steps.get(recipe, self.distil_steps.get("all", 0))
 
 
-ENTROPY, CONFIDENCE = "0,0.3,0.5,1", "1,0.9,0.7,0.5"
+ENTROPY, CONFIDENCE = "0,0.1,0.3,0.5,1", "1,0.98,0.9,0.7,0.5"
 POINTS = {
     **dict.fromkeys(("multi_block", "dparallel", "d3llm", "d3llm_cache", "tad_quality", "tad_speed"), ENTROPY),
     **dict.fromkeys(("fast_dllm_prefix", "fast_dllm_dual", "d2f", "fast_dllm_v2"), CONFIDENCE),
-    "fast_dllm_factor": "0,0.5,1,2",
+    "fast_dllm_factor": "0,0.2,0.5,1,2",
     "ar_speculative": "0,2,5,10",
 }
 PROFILES = {
