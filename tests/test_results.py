@@ -1,0 +1,80 @@
+"""What is shipped hangs together: weights and their manifests, the mini leaderboard and its points."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.suites import FOLDER
+from methods.backbones.files import fingerprint
+from reports.aup import aup
+
+ROOT = Path(__file__).parents[1]
+WEIGHTS = ROOT / "methods" / "weights" / "mini"
+RESULTS = ROOT / "results" / "mini"
+TRAINED = ("dparallel", "d2f", "d3llm", "tad_quality", "tad_speed", "fast_dllm_v2")
+TASKS = ("gsm8k", "math", "humaneval", "mbpp")
+
+
+def manifest(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((WEIGHTS / name / "manifest.json").read_text(encoding="utf-8"))
+    return found
+
+
+def table(name: str) -> list[dict[str, str]]:
+    with (RESULTS / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("name", ["base", "ar", *TRAINED])
+def test_a_manifest_says_how_to_make_the_weights_again(name: str) -> None:
+    made = manifest(name)
+    assert {"command", "seed", "steps", "loss", "data", "hardware", "versions"} <= set(made)
+    assert made["command"].startswith("harness ")
+    assert "/tmp" not in json.dumps(made)
+    assert (WEIGHTS / name / "model.safetensors").stat().st_size < 5_000_000
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_distilled_model_comes_from_the_shipped_base(name: str) -> None:
+    start = "ar" if name == "fast_dllm_v2" else "base"
+    assert manifest(name)["base"]["fingerprint"] == fingerprint(WEIGHTS / start)
+
+
+def test_the_base_comes_from_the_shipped_ar_model() -> None:
+    assert manifest("base")["config"]["init"] == fingerprint(WEIGHTS / "ar")
+
+
+def test_every_mini_method_has_its_row_on_every_task() -> None:
+    suite = yaml.safe_load((FOLDER / "mini.yaml").read_text(encoding="utf-8"))
+    rows = {(row["method"], row["task"]) for row in table("points.csv")}
+    assert {(name, task) for name in suite["settings"] for task in TASKS} <= rows
+
+
+def test_a_point_has_at_least_250_samples_and_lies_in_its_intervals() -> None:
+    for row in table("points.csv"):
+        assert int(row["n_samples"]) >= 250
+        assert float(row["acc_lo"]) <= float(row["accuracy"]) <= float(row["acc_hi"])
+        assert float(row["tpf_lo"]) <= float(row["tpf"]) <= float(row["tpf_hi"])
+        right = float(row["accuracy"]) * int(row["n_samples"]) / 100
+        assert abs(right - round(right)) < 1e-6  # an accuracy is k of n
+
+
+def test_the_leaderboard_follows_from_the_points() -> None:
+    points = table("points.csv")
+    areas: dict[str, list[float]] = {}
+    for row in table("aup.csv"):
+        mine = [p for p in points if (p["method"], p["task"]) == (row["method"], row["task"])]
+        best = max(float(p["accuracy"]) for p in points if p["task"] == row["task"])
+        assert float(row["y_max"]) == pytest.approx(best)
+        area = aup([(float(p["tpf"]), float(p["accuracy"])) for p in mine], best)
+        assert float(row["aup"]) == pytest.approx(area)
+        assert float(row["aup_lo"]) <= area <= float(row["aup_hi"])
+        areas.setdefault(row["method"], []).append(area)
+    for row in table("leaderboard.csv"):
+        assert float(row["avg_aup"]) == pytest.approx(sum(areas[row["method"]]) / len(TASKS))
