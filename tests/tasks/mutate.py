@@ -52,13 +52,20 @@ def emptied(source: str, entry: str) -> str:
     return ast.unparse(ast.fix_missing_locations(tree))
 
 
+END = "the end was reached"
+
+
 def passes_directly(program: str, test: str, entry: str | None, timeout: float = 60.0) -> bool:
-    """Whether program and test run through in one ordinary process. Only for programs of our own making."""
+    """Whether program and test run through in one ordinary process, to the end: a program may `exit()` before a test.
+
+    Only for programs of our own making.
+    """
     call = f"\ncheck({entry})\n" if entry else "\n"
     limits = "import resource\nresource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
-    source = f"{limits}exec(compile({program + chr(10) + test + call!r}, 'direct', 'exec'), {{}})"
+    source = f"{limits}exec(compile({program + chr(10) + test + call!r}, 'direct', 'exec'), {{}})\nprint({END!r})"
     command = [sys.executable, "-I", "-c", source]
     try:
-        return subprocess.run(command, capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL).returncode == 0
+        done = subprocess.run(command, capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
         return False
+    return done.returncode == 0 and done.stdout.rstrip().endswith(END.encode())
