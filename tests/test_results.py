@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.regenerate.plan import RECIPES
 from harness.suites import FOLDER
 from methods.backbones.files import fingerprint
 from reports.aup import aup
+from tasks.mini import TASKS
 
 ROOT = Path(__file__).parents[1]
 WEIGHTS = ROOT / "methods" / "weights" / "mini"
 RESULTS = ROOT / "results" / "mini"
-TRAINED = ("dparallel", "d2f", "d3llm", "tad_quality", "tad_speed", "fast_dllm_v2")
-TASKS = ("gsm8k", "math", "humaneval", "mbpp")
+TRAINED = tuple(RECIPES)
 
 
 def manifest(name: str) -> dict[str, Any]:

@@ -131,13 +131,14 @@ def _training(
     seed: int,
     common: tuple[str, ...],
     name: str = "",
+    steps: int = 0,
     sets: tuple[str, ...] = (),
 ) -> Stage:
     prompt, label = RECIPES[recipe], name or recipe
     folder = out / ("extra" if name else "weights") / label
     command = ["train", recipe, "--suite", str(out / "suite.yaml"), "--variant", "mini", "--seed", str(seed)]
-    if profile.steps_of(recipe) and not sets:
-        command += ["--set", f"steps={profile.steps_of(recipe)}"]
+    if steps := steps or profile.steps_of(recipe):
+        command += ["--set", f"steps={steps}"]
     command += [part for change in sets for part in ("--set", change)]
     if prompt:
         command += ["--trajectories", str(out / "trajectories" / prompt)]
@@ -149,8 +150,7 @@ def _training(
 def _delta(out: Path, profile: Profile, seed: int, common: tuple[str, ...], delta: int) -> Stage:
     """One model of the ablation over TAD's delta: the recipe of TAD-Quality but for delta."""
     steps = profile.steps_of("tad_quality") or recipes.load("tad_quality", "mini").common.steps
-    sets = (f"delta={delta}", f"steps={steps}")
-    return _training(out, "tad_speed", profile, seed, common, f"tad_speed.delta{delta}", sets)
+    return _training(out, "tad_speed", profile, seed, common, f"tad_speed.delta{delta}", steps, (f"delta={delta}",))
 
 
 def _sweep(out: Path, profile: Profile, method: str) -> Stage:

@@ -12,6 +12,12 @@ from harness.errors import UserError
 from harness.suites import FOLDER
 
 TRAIN_PROBLEMS = 2000
+PRETRAINED = ("base", "ar")
+
+
+def checkpoint_of(out: Path, name: str) -> Path:
+    """Where a regeneration in `out` keeps the mini suite's checkpoint `name`."""
+    return out / "pretrain" / name / "checkpoint" if name in PRETRAINED else out / "weights" / name
 
 
 def write_data(out: Path) -> dict[str, Any]:
@@ -55,9 +61,7 @@ def write_suite(file: Path, profile: str, source: Path = FOLDER / "mini.yaml") -
 
     content = yaml.safe_load(source.read_text(encoding="utf-8"))
     folder = file.parent.resolve()
-    checkpoints = {name: {"source": str(folder / "pretrain" / name / "checkpoint")} for name in ("base", "ar")}
-    checkpoints |= {name: {"source": str(folder / "weights" / name)} for name in RECIPES}
-    content["checkpoints"] = checkpoints
+    content["checkpoints"] = {name: {"source": str(checkpoint_of(folder, name))} for name in (*PRETRAINED, *RECIPES)}
     content["title"] = f"{content['title']}, regenerated ({profile} profile)"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
@@ -72,9 +76,7 @@ def write_results(weights: Path, runs: Path) -> dict[str, int]:
     points = load_runs(runs, samples=False).points
     counts: dict[str, int] = {}
     for name, method in sorted(all_methods().items()):
-        folder = weights / method.checkpoint
-        if method.checkpoint in ("base", "ar"):
-            folder = weights.parent / "pretrain" / method.checkpoint / "checkpoint"
+        folder = checkpoint_of(weights.parent, method.checkpoint)
         mine = points[points["method"] == name]
         if not (folder / "manifest.json").exists() or mine.empty:
             continue

@@ -75,7 +75,7 @@ def manifest_of(model: LlamaForCausalLM, record: dict[str, Any]) -> dict[str, An
         "minutes": round(record["seconds"] / 60, 1),
         "tokens_per_second": round(record["tokens"] / max(record["seconds"], 1e-9)),
         "gflop_per_second": round(rate / 1e9, 1),
-        "matmul_gflop_per_second": round(matmul_rate(torch.bfloat16 if record["config"]["bf16"] else torch.float32), 1),
+        "matmul_gflop_per_second": matmul_rate(record["config"]["bf16"]),
         "storage": STORAGE,
         "hardware": {"machine": platform.machine(), "cores": os.cpu_count(), "device": "cpu"},
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from methods.backbones import Backbone
 from methods.distill import card, memory
 from methods.distill.nets import Distiller
@@ -220,7 +218,6 @@ def _manifest(
     seconds: tuple[float, float],
 ) -> dict[str, Any]:
     losses = [entry for entry in trainer.state.log_history if "loss" in entry]
-    rates = [entry["tokens_per_second"] for entry in losses if "tokens_per_second" in entry]
     recipe = job.recipe
     return {
         "recipe": recipe.name,
@@ -243,7 +240,7 @@ def _manifest(
         "commit": job.note.get("commit"),
         "seconds": round(seconds[0], 1),
         "cpu_seconds": round(seconds[1], 1),
-        **_speed(trainer, rates),
+        **_speed(trainer),
         "processes": world(),
         "hardware": card.hardware(),
         "versions": card.versions(),
@@ -252,16 +249,14 @@ def _manifest(
     }
 
 
-def _speed(trainer: DistillTrainer, rates: Sequence[float]) -> dict[str, float | None]:
+def _speed(trainer: DistillTrainer) -> dict[str, float | None]:
     """Canvas tokens per second (median of the log), what they cost, and the machine's matmul rate beside it."""
+    rates = [entry["tokens_per_second"] for entry in trainer.state.log_history if "tokens_per_second" in entry]
     tokens = statistics.median(rates) if rates else None
-    half = trainer.args.bf16
     return {
         "tokens_per_second": tokens and round(tokens),
         "gflop_per_second": round(tokens * trainer.flops / 1e9, 3) if tokens and trainer.flops else None,
-        "matmul_gflop_per_second": round(
-            matmul_rate(torch.bfloat16 if half else torch.float32, str(trainer.args.device)), 1
-        ),
+        "matmul_gflop_per_second": matmul_rate(trainer.args.bf16, str(trainer.args.device)),
     }
 
 
