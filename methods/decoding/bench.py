@@ -20,6 +20,7 @@ from methods import registry
 from methods.decoding import Request, decode
 
 FEW = 8  # tokens a forward while the overhead is measured: full-canvas forwards, but not one for every token
+ROWS = 8  # requests of an overhead measurement at least: at batch 1 one alone is over before the processor is warm
 CACHED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("fast_dllm_factor", {"cache": "none"}),
     ("fast_dllm_factor", {"cache": "dual"}),
@@ -82,7 +83,7 @@ def overhead(backbone: Any, batch: int, gen: int, repeats: int) -> dict[str, Any
         heads.append(state.clone())
         return top(state)
 
-    work = requests(backbone, "vanilla", batch, gen, tokens_per_step=FEW)
+    work = requests(backbone, "vanilla", max(batch, ROWS), gen, tokens_per_step=FEW)
     backbone.hidden, backbone.head = watch, watch_head
     try:
         list(decode(backbone, work, batch_size=batch))

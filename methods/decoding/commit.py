@@ -12,9 +12,7 @@ from methods.decoding.rows import Plan, Rows
 
 def ranked(cost: Tensor, eligible: Tensor) -> Tensor:
     """[B, C]: 0 for the lowest eligible cost of a row, and so on; equal costs rank by position."""
-    order = torch.where(eligible, cost, torch.inf).argsort(dim=1, stable=True)
-    places = torch.arange(cost.shape[1], device=cost.device).expand_as(order)
-    return torch.empty_like(order).scatter_(1, order, places)
+    return torch.where(eligible, cost, torch.inf).argsort(dim=1, stable=True).argsort(dim=1)
 
 
 def lowest(cost: Tensor, among: Tensor) -> Tensor:

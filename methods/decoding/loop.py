@@ -161,7 +161,7 @@ class Lane:
         rows.kinds += plan.kind[:, None] == self.kinds
         rows.positions += plan.stop - plan.start
         decoder.cache.after(rows, plan)
-        rows.bad = torch.where(cost.isnan().any(1), NAN, rows.bad)
+        rows.bad.masked_fill_(cost.isnan().any(1), NAN)
         chosen = decoder.commit.select(rows, plan, cost)
         rows.fill(chosen, tokens)
         decoder.stop.apply(rows)

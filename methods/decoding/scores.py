@@ -71,11 +71,11 @@ def _argmax(logits: Tensor, rows: Rows, row: Tensor, pos: Tensor) -> Tensor:
         warm = (rows.values["temperature"][row] > 0)[:, None]
         logits = torch.where(warm, logits + noise, logits)
     if mask is None:
-        return logits.argmax(-1)
+        return logits.max(-1).indices  # as argmax, which takes half as long again on a CPU
     column = logits.select(1, mask)
     kept = column.clone()
     column.fill_(-torch.inf)
-    tokens = logits.argmax(-1)
+    tokens = logits.max(-1).indices
     column.copy_(kept)
     return tokens
 

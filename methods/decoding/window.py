@@ -55,7 +55,8 @@ def run_window(
     if not scored:
         return
     at, pos = _where(aim.scored, scored)
-    local = (pos - rows.shape.shift - (aim.start[at] if first is None else first)).clamp_min(0)
+    before = rows.shape.shift + (aim.start[at] if first is None else first)
+    local = pos if first == 0 and not rows.shape.shift else (pos - before).clamp_min(0)
     logits = backbone.head(hidden[at, local])
     assert decoder.score is not None
     row = at if place is None else place[at]  # of the batch, not of the group: a scorer may keep memory there
