@@ -78,11 +78,7 @@ def write_store(place: Path, samples: int, runs: int) -> int:
     return sum(file.stat().st_size for file in place.rglob("samples.jsonl"))
 
 
-def main() -> None:
-    samples, runs = (
-        int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000,
-        int(sys.argv[2]) if len(sys.argv) > 2 else 500,
-    )
+def main(samples: int = 1_000_000, runs: int = 500) -> None:
     with tempfile.TemporaryDirectory() as place:
         start = time.perf_counter()
         size = write_store(Path(place), samples, runs)
@@ -91,4 +87,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:]))

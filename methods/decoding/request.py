@@ -80,9 +80,10 @@ def divides(name: str, block: int | None) -> Callable[[Request], None]:
     def check(request: Request) -> None:
         if block and request.gen_length % block:
             lower = request.gen_length // block * block
+            lengths = f"{lower} or {lower + block}" if lower else f"{block}"
             raise MethodsUsageError(
                 f"{name}={block} does not divide the generation length {request.gen_length}; "
-                f"take a divisor, or a generation length of {lower or block} or {lower + block}."
+                f"take a divisor, or a generation length of {lengths}."
             )
 
     return check

@@ -54,7 +54,7 @@ def test_harness_run_under_a_launcher(launcher: list[str], suite: str, tmp_path:
 
 def test_lm_eval_under_torchrun(suite: str) -> None:
     run = ["run", "--model", "dllm", "--tasks", "mini_gsm8k", "--limit", "3", "--device", "cpu", "--batch_size", "2"]
-    arguments = f"method=vanilla,suite={suite},checkpoint={Path(suite).parent / 'checkpoint'},gen_length=16"
+    arguments = f"method=vanilla,suite={suite},checkpoint={Path(suite).parent / 'checkpoint'},gen_length=32"
     done = launch(TORCHRUN, "-m", "harness.lm_eval", *run, "--model_args", arguments)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("mini_gsm8k") == 1
