@@ -66,11 +66,15 @@ def delta_rows(out: Path, deltas: Sequence[int]) -> list[dict[str, Any]]:
     return [{"model": name} | rows[name] for name in order]
 
 
-def seed_rows(out: Path, seeds: Mapping[str, Sequence[int]]) -> list[dict[str, Any]]:
-    """One row per training seed of each recipe, and one with the mean and the standard deviation between them."""
+def seed_rows(out: Path, seeds: Mapping[str, Sequence[int]], first: int = 0) -> list[dict[str, Any]]:
+    """One row per training seed of each recipe, and one with the mean and the standard deviation between them.
+
+    `seeds` are counted from `first`, the seed of the whole regeneration.
+    """
     rows: list[dict[str, Any]] = []
     for name, extra in seeds.items():
-        folders = {"0": out / "runs" / name} | {str(n): out / "runs_extra" / f"{name}.seed{n}" for n in extra}
+        folders = {str(first): out / "runs" / name}
+        folders |= {str(first + n): out / "runs_extra" / f"{name}.seed{first + n}" for n in extra}
         curves = {seed: curve for seed, folder in folders.items() if (curve := read_curve(folder))}
         if len(curves) < 2:
             continue
@@ -100,10 +104,12 @@ def cost_rows(out: Path) -> list[dict[str, Any]]:
     return [row | {"cpu_minutes": row["training"] + row["sweep"]} for row in rows] if stages else []
 
 
-def write_findings(out: Path, deltas: Sequence[int], seeds: Mapping[str, Sequence[int]]) -> dict[str, int]:
+def write_findings(
+    out: Path, deltas: Sequence[int], seeds: Mapping[str, Sequence[int]], first: int = 0
+) -> dict[str, int]:
     """Write `seeds.csv`, `delta.csv` and `cost.csv` into `out/report`, those with something to say; rows per file."""
     counts = {}
-    tables = {"seeds": seed_rows(out, seeds), "delta": delta_rows(out, deltas), "cost": cost_rows(out)}
+    tables = {"seeds": seed_rows(out, seeds, first), "delta": delta_rows(out, deltas), "cost": cost_rows(out)}
     for name, rows in tables.items():
         counts[name] = len(rows)
         if not rows:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from harness.errors import unknown
 from harness.regenerate.ledger import Stage
 from harness.regenerate.profiles import Profile
 from harness.suites import FOLDER
@@ -20,12 +21,11 @@ PRETRAIN = (
     "methods/distill/pretrain.py",
     "methods/distill/corpus.py",
     "methods/distill/tokenizer.py",
+    "methods/distill/export.py",
+    "methods/backbones/saving.py",
 )
 ENGINE = ("methods/decoding/*.py", "methods/backbones/*.py")
-TRAINER = (
-    *(f"methods/distill/{name}.py" for name in ("losses", "masks", "attention", "nets", "stream", "trainer", "train")),
-    "methods/distill/objectives/*.py",
-)
+TRAINER = ("methods/distill/**/*.py", "methods/backbones/*.py", "harness/training.py")
 SCORING = ("tasks/*.py", "tasks/sandbox/*.py", "tasks/protocols/mini/*.yaml", "tasks/definitions/*.yaml")
 SWEEP = (*ENGINE, *SCORING, "methods/*.py", "harness/suites/mini.yaml")
 # the recipe of every trained row, and the trajectories it reads ("" = gold answers)
@@ -42,8 +42,14 @@ RECIPES = {
 def stages(
     out: Path, profile: Profile, *, seed: int = 0, threads: int = 0, methods: tuple[str, ...] = ()
 ) -> list[Stage]:
-    """Everything between a seed and `out/report`; `methods` restricts the trained and the swept rows."""
+    """Everything between a seed and `out/report`; `methods` restricts the trained and the swept rows.
+
+    Raises UsageError for a method that is no row of the mini suite.
+    """
     suite = out / "suite.yaml"
+    for name in methods:
+        if name not in _rows():
+            raise unknown("method", name, _rows())
     rows = [method for method in _rows() if not methods or method in methods]
     checkpoints = {registry.get(method).checkpoint for method in rows}
     recipes = [name for name in RECIPES if name in checkpoints]
@@ -75,7 +81,7 @@ def stages(
 def _beside(out: Path, profile: Profile, seed: int, common: tuple[str, ...], recipes: list[str]) -> list[Stage]:
     """Models beside the leaderboard, other seeds and other deltas: trained, swept on GSM8K, summed up."""
     trained = [
-        _training(out, name, profile, extra, common, f"{name}.seed{extra}")
+        _training(out, name, profile, seed + extra, common, f"{name}.seed{seed + extra}")
         for name, seeds in profile.extra_seeds.items()
         if name in recipes
         for extra in seeds
@@ -87,8 +93,11 @@ def _beside(out: Path, profile: Profile, seed: int, common: tuple[str, ...], rec
     sweeps = [_side_sweep(out, profile, stage.name) for stage in trained]
     code = ("harness/regenerate/findings.py", "harness/stats/*.py", "reports/aup.py")
     after = ("report", *(stage.name for stage in sweeps))
-    files = tuple(out / "report" / name for name in ("seeds.csv", "delta.csv"))
-    return [*trained, *sweeps, Stage("findings", ("findings", str(out), profile.name), files, after, code, STEPS)]
+    tables = [*(["seeds.csv"] if set(profile.extra_seeds) & set(recipes) else []), "cost.csv"]
+    tables += ["delta.csv"] if profile.deltas and "tad_speed" in recipes else []
+    files = tuple(out / "report" / name for name in tables)
+    command = ("findings", str(out), profile.name, str(seed))
+    return [*trained, *sweeps, Stage("findings", command, files, after, code, STEPS)]
 
 
 def _rows() -> list[str]:
@@ -117,7 +126,7 @@ def _trajectories(out: Path, profile: Profile, seed: int, common: tuple[str, ...
         folder = out / "trajectories" / prompt
         command = ("trajectories", "--suite", str(out / "suite.yaml"), "--prompt", prompt, "--seed", str(seed))
         size = ("--problems", str(profile.problems), "--out", str(folder))
-        code = (*ENGINE, *DATA, *SCORING, "methods/distill/trajectories.py", "methods/distill/prompts.py")
+        code = (*ENGINE, *DATA, *SCORING, "methods/vanilla.py", "harness/training.py", "methods/distill/*.py")
         made.append(
             Stage(f"trajectories_{prompt}", (*command, *size, *common), (folder,), ("pretrain_base", "suite"), code)
         )
@@ -144,7 +153,8 @@ def _training(
         command += ["--trajectories", str(out / "trajectories" / prompt)]
     command += ["--store", "float16", "--out", str(folder), *common]
     after = ("pretrain_base", f"trajectories_{prompt}") if prompt else ("pretrain_ar", "suite")
-    return Stage(label, tuple(command), (folder,), after, (*TRAINER, f"methods/recipes/{recipe}.yaml"))
+    gold = () if prompt else (*DATA, "tasks/protocols/mini/*.yaml")  # gold answers come straight from the tasks
+    return Stage(label, tuple(command), (folder,), after, (*TRAINER, *gold, f"methods/recipes/{recipe}.yaml"))
 
 
 def _delta(out: Path, profile: Profile, seed: int, common: tuple[str, ...], delta: int) -> Stage:

@@ -12,8 +12,8 @@ class Profile:
     """Sizes of a regeneration. steps are optimiser steps, problems and limit are counted per task set and per task.
 
     distil_steps: by recipe, 0 = the recipe's own. points: `harness sweep --points` by method; else the method's own.
-    extra_seeds: (recipe, seeds) trained once more for the spread. deltas: values of TAD's delta beside TAD-Quality's,
-    each trained as long as TAD-Quality; together they are the ablation.
+    extra_seeds: by recipe, seeds beside the regeneration's own and counted from it, for the spread.
+    deltas: values of TAD's delta beside TAD-Quality's, each trained as long as TAD-Quality; together the ablation.
     """
 
     name: str

@@ -97,7 +97,7 @@ def write_results(weights: Path, runs: Path) -> dict[str, int]:
 
 
 def main(arguments: list[str]) -> None:
-    """`... steps data|tokenizer FOLDER`, `suite FILE PROFILE`, `results WEIGHTS RUNS` or `findings FOLDER PROFILE`."""
+    """`data FOLDER`, `tokenizer FOLDER`, `suite FILE PROFILE`, `results WEIGHTS RUNS`, `findings FOLDER PROFILE SEED`."""
     step, *rest = arguments
     if step == "data":
         print(json.dumps(write_data(Path(rest[0]))))
@@ -112,7 +112,7 @@ def main(arguments: list[str]) -> None:
         from harness.regenerate.profiles import profile_of
 
         profile = profile_of(rest[1])
-        print(json.dumps(write_findings(Path(rest[0]), profile.deltas, profile.extra_seeds)))
+        print(json.dumps(write_findings(Path(rest[0]), profile.deltas, profile.extra_seeds, int(rest[2]))))
     else:
         raise SystemExit(f"unknown step {step}")
 

@@ -6,7 +6,8 @@ teacher forward that committed position j, 0 = never. Randomness comes from the 
 `compat=True` is the reference's exact construction (d3LLM @e5bfcac, dParallel @2ca4d14, D2F @771f745). The default
 mends, by name:
   * `phantom_block`: the reference draws one block more than there are when the length divides evenly, an empty draw;
-  * `padding_region`: its last block reaches over the padding and trains on it;
+  * `padding_region`: LLaDA's last block reaches over the padding and trains on it (Dream's blocks are drawn from a
+    padded window, here too);
   * `state_index`: it takes the state at a global step, so a block's mask ratio is not the ratio asked for
     (and recorded states start with one token decoded: `first_state=1`);
   * `eos_blocks`: D2F means to leave blocks of nothing but EOS alone; a comparison in place of an assignment keeps them.
@@ -49,6 +50,11 @@ def ranks(reveal: Ints) -> Ints:
 def state(response: Ints, reveal: Ints, step: int, mask_id: int) -> Ints:
     """The response as the teacher saw it after `step` forwards (0 = all masked)."""
     return np.where(steps(reveal) > step, mask_id, response)
+
+
+def content_first(response: Ints, reveal: Ints, eos: tuple[int, ...]) -> Ints:
+    """`reveal` with everything behind the first EOS never committed: the teacher's decoder filled it in."""
+    return np.where(np.arange(len(response)) > first_eos(response, eos), 0, reveal)
 
 
 def choices(length: int, block: int, compat: bool = False) -> int:

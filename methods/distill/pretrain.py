@@ -157,7 +157,7 @@ def pretrain(
     weights: what the model starts from, such as those of an autoregressive model of the same shape (Dream and
     DiffuLLaMA start so): copying and arithmetic are there already.
     on_step(step, loss, canvas tokens per second) is called after every step.
-    Raises MethodsError when the loss is not finite (naming the step) or `folder` holds another configuration.
+    Raises MethodsError when loss or gradient is not finite (naming the step) or `folder` holds another configuration.
     """
     folder.mkdir(parents=True, exist_ok=True)
     model = new_model(config, special["eos"], special["pad"])
@@ -178,9 +178,10 @@ def pretrain(
     for step in range(first, config.steps):
         began = time.perf_counter()
         loss, tokens = train_step(model, body, config, draw, special, step)
-        if not math.isfinite(loss):
-            raise MethodsError(f"The loss is {loss} at step {step}; the last good state is {state_file}.")
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        norm = float(nn.utils.clip_grad_norm_(model.parameters(), 1.0))
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            good = f"the last good state is {state_file}" if state_file.exists() else "no state was stored before"
+            raise MethodsError(f"The loss is {loss} and the gradient's norm {norm} at step {step}; {good}.")
         optimizers.step(config.lr_scale(step))
         took = time.perf_counter() - began
         record["tokens"] += tokens

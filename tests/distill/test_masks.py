@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from methods.distill.objectives import OBJECTIVES
 from methods.distill.objectives.base import Draw, Tokens
 from methods.distill.objectives.certainty import CertaintyForcing, CertaintySettings, block_size
 from methods.distill.objectives.temporal import Temporal, TemporalSettings
+from methods.distill.rows import Row, ints
 from methods.distill.stream import generator
 from tests.distill import tiny
 
@@ -106,6 +109,46 @@ def test_template_offset_moves_the_pattern_only_in_compat() -> None:
     np.testing.assert_array_equal(
         moved["masked"][prompt : prompt + width - 3], straight["masked"][prompt + 3 : prompt + width]
     )
+
+
+EARLY_END = Row(  # EOS is committed second and fills the tail; two tokens of the answer come later
+    "early",
+    "gsm8k",
+    prompt=ints([1, 2]),
+    teacher=ints([1, 2, 3]),
+    decoded=ints([1, 2, 3]),
+    response=ints([11, 12, 13, 38, 38, 38, 38, 38]),
+    reveal=ints([1, 3, 4, 2, 2, 2, 2, 2]),
+    correct=True,
+)
+
+
+def of(row: Row, number: int, pick: int = 0) -> Draw:
+    return Draw(row, pick, generator(0, 2, number), generator(0, 3, number), 0.5)
+
+
+def test_every_token_of_the_answer_is_asked_for_before_the_tail() -> None:
+    """The tail is filled together with the EOS; by time alone it would stand before what is still open."""
+    temporal = Temporal(TemporalSettings(delta=1), TOKENS)
+    near = [temporal.item(of(EARLY_END, 0, pick))["near"][2:] for pick in range(temporal.examples(EARLY_END))]
+    np.testing.assert_array_equal(np.logical_or.reduce(near), [True] * 4 + [False] * 4)
+    view = masks.pseudo_trajectory(masks.content_first(EARLY_END.response, EARLY_END.reveal, (38,)), 0, 8, 0.5)
+    assert not view.masked[:4].any()
+
+
+def test_blocks_are_drawn_from_the_answer_and_its_eos() -> None:
+    """compat pads to max_length and still draws from the answer; Dream's window is trained to its end."""
+    for compat in (False, True):
+        settings = CertaintySettings(blocks=(2,), ratio_start=1, ratio_end=1, compat=compat)
+        starts = set()
+        for number in range(60):
+            item = CertaintyForcing(settings, TOKENS).item(of(EARLY_END, number))
+            scored = np.flatnonzero(item["masked"] | item["masked_rev"]) - 2
+            starts.add(int(scored[0]))
+            assert compat or scored[-1] <= 3
+        assert starts == ({0, 2, 4} if compat else {0, 2})
+    dream = CertaintyForcing(CertaintySettings(blocks=(2,), ratio_start=1, ratio_end=1), replace(TOKENS, shift=1))
+    assert any(dream.item(of(EARLY_END, number))["masked"][2 + 4 :].any() for number in range(60))
 
 
 def test_student_never_sees_the_privileged_prompt() -> None:

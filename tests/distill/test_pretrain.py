@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -136,6 +138,26 @@ def test_a_stopped_training_ends_with_the_same_weights(tmp_path: Path, kind: str
         assert a.equal(b)
     with pytest.raises(MethodsError, match="another configuration"):
         pretrain(replace(config, steps=5), toy, special, tmp_path / "parts")
+
+
+def test_a_gradient_that_is_no_number_stops_before_it_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A finite loss can have an infinite gradient; one step of it would poison the stored state."""
+    norm, special = torch.nn.utils.clip_grad_norm_, {"eos": EOS, "mask": MASK, "pad": PAD}
+    calls: list[int] = []
+
+    def third_is_infinite(parameters: Any, limit: float) -> Any:
+        calls.append(1)
+        return torch.tensor(math.inf) if len(calls) == 3 else norm(parameters, limit)
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", third_is_infinite)
+    with pytest.raises(MethodsError, match="gradient's norm inf at step 2; the last good state"):
+        pretrain(TINY, toy, special, tmp_path, save_every=1)
+    assert torch.load(tmp_path / "state.pt", weights_only=True)["step"] == 2
+    calls[:] = [1, 1]
+    with pytest.raises(MethodsError, match="no state was stored"):
+        pretrain(TINY, toy, special, tmp_path / "none", save_every=1)
 
 
 def test_it_starts_from_other_weights(tmp_path: Path) -> None:

@@ -87,6 +87,26 @@ def test_only_some_rows(tmp_path: Path) -> None:
     assert "trajectories_plain" not in names
     with pytest.raises(UsageError, match="quick"):
         profile_of("quik")
+    with pytest.raises(UsageError, match="Did you mean 'tad_speed'"):
+        stages(tmp_path, profile_of("quick"), methods=("tad_sped",))
+
+
+def test_further_seeds_are_further_and_findings_promise_what_can_be_found(tmp_path: Path) -> None:
+    full = {stage.name: stage for stage in stages(tmp_path, profile_of("full"), seed=1)}
+    for name in ("d3llm", "d3llm.seed2", "d3llm.seed3"):
+        command = full[name].command
+        assert command[command.index("--seed") + 1] == name.partition(".seed")[2] or name == "d3llm"
+    assert "d3llm.seed1" not in full
+    assert {file.name for file in full["findings"].output} == {"seeds.csv", "delta.csv", "cost.csv"}
+    one = {stage.name: stage for stage in stages(tmp_path, profile_of("full"), methods=("d3llm",))}
+    assert {file.name for file in one["findings"].output} == {"seeds.csv", "cost.csv"}
+
+
+def test_a_change_of_what_makes_the_data_is_seen_by_the_training(tmp_path: Path) -> None:
+    plan = {stage.name: stage for stage in stages(tmp_path, profile_of("quick"))}
+    for name in ("trajectories_plain", "d3llm", "fast_dllm_v2"):
+        assert "harness/training.py" in plan[name].code
+    assert "tasks/mini/*.py" in plan["fast_dllm_v2"].code
 
 
 def test_hashes_see_names_and_contents(tmp_path: Path) -> None:

@@ -76,14 +76,18 @@ class CertaintyForcing:
         """input, input_rev: noisy canvases; target: clean one; masked, masked_rev: scored positions."""
         s, response, reveal = self.settings, *trimmed(draw, self.tokens.eos)
         length = len(response)
+        if self.tokens.shift == 0:  # LLaDA's blocks are drawn from answer and EOS, Dream's from the padded window
+            length = min(masks.first_eos(response, self.tokens.eos) + 1, length)
         if s.compat:
-            room = max(self.tokens.max_length - len(draw.row.prompt) - length, 0)
+            room = max(self.tokens.max_length - len(draw.row.prompt) - len(response), 0)
             response = np.concatenate([response, np.full(room, self.tokens.eos[0])])
             hidden_padding = 0 if self.tokens.shift == 0 else -1
             reveal = np.concatenate([reveal, np.full(room, hidden_padding)])
             moved = np.zeros(len(reveal), np.int64)
             moved[: len(reveal) - s.template_offset] = reveal[s.template_offset :]
             reveal = moved
+        else:
+            reveal = masks.content_first(response, reveal, self.tokens.eos)
         view = self.view(response, reveal, length, draw)
         noisy = np.where(view.masked | view.future, self.tokens.mask, response)
         noisy_rev = np.where(view.complement | view.future, self.tokens.mask, response)

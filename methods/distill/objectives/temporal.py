@@ -46,7 +46,7 @@ class Temporal:
         """input, teacher: the same masked state behind the student's and the teacher's prompt; near, distant."""
         response, reveal = trimmed(draw, self.tokens.eos)
         if not self.settings.compat:
-            reveal = masks.ranks(reveal)
+            reveal = masks.ranks(masks.content_first(response, reveal, self.tokens.eos))
         last = max(1, int(reveal.max(initial=0)))
         step = draw.pick if draw.pick < last else int(draw.rng.integers(last))
         near, distant = masks.near_distant(reveal, step, self.settings.delta)
