@@ -97,7 +97,7 @@ def write_results(weights: Path, runs: Path) -> dict[str, int]:
 
 
 def main(arguments: list[str]) -> None:
-    """`data FOLDER`, `tokenizer FOLDER`, `suite FILE PROFILE`, `results WEIGHTS RUNS`, `findings FOLDER PROFILE SEED`."""
+    """`data DIR`, `tokenizer DIR`, `suite FILE PROFILE`, `results WEIGHTS RUNS` or `findings DIR PROFILE SEED`."""
     step, *rest = arguments
     if step == "data":
         print(json.dumps(write_data(Path(rest[0]))))

@@ -29,7 +29,10 @@ def train(
     device: str = typer.Option("auto", help="auto, cpu, cuda."),
     dtype: str = typer.Option("auto", help="Number format of the frozen weights; full tuning needs float32."),
     threads: int = typer.Option(0, min=0, help="CPU threads; 0 = all cores."),
-    fresh: bool = typer.Option(False, "--fresh", help="Throw an unfinished run in --out away."),
+    fresh: bool = typer.Option(False, "--fresh", help="Throw away what --out holds of a training, and start anew."),
+    replace: bool = typer.Option(
+        False, "--replace", help="Throw away another run in --out; the same run is continued as always."
+    ),
     dry_run: bool = typer.Option(
         False, "--dry-run", help="Show data, steps, memory and the first batch; train nothing."
     ),
@@ -61,6 +64,7 @@ def train(
         dtype=store,
         merge=not adapter_only,
         fresh=fresh,
+        replace=replace,
         command=training.command_line(),
         source=source,
         note={"commit": training.commit(), "license": training.license_of(backbone.folder)},

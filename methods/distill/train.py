@@ -8,28 +8,44 @@ import math
 import shutil
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from transformers import TrainingArguments
+
 from methods.backbones import Backbone
-from methods.distill import card, memory
+from methods.backbones.loading import pick_dtype
+from methods.distill import card, folder, memory
 from methods.distill.nets import Distiller
 from methods.distill.objectives import OBJECTIVES
 from methods.distill.rate import matmul_rate
 from methods.distill.recipe import Recipe
 from methods.distill.rows import Row
-from methods.distill.shards import atomically
 from methods.distill.stream import Stream
 from methods.distill.student import checkpointing, tokenizer_hash, tokens_of, trainable
-from methods.distill.trainer import COMPLETE, DistillTrainer, accumulation, arguments, drop_torn, last_good, rank, world
+from methods.distill.trainer import (
+    COMPLETE,
+    DistillTrainer,
+    accumulation,
+    arguments,
+    check_trackers,
+    drop_torn,
+    last_good,
+    rank,
+    world,
+)
 from methods.errors import MethodsError
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to train and where. dtype: storage dtype of the export. note: for the manifest (commit, data, licence)."""
+    """What to train and where. dtype: storage dtype of the export, None for the model's own.
+
+    fresh: throw away what a training left in `out`. replace: the same, but only if it was another run: this one is
+    continued. note: for the manifest (commit, licence, and under "data" what made the rows).
+    """
 
     recipe: Recipe
     out: Path
@@ -37,6 +53,7 @@ class Job:
     dtype: str | None = None
     merge: bool = True
     fresh: bool = False
+    replace: bool = False
     command: str = ""
     source: str = ""
     note: dict[str, Any] = field(default_factory=dict)
@@ -113,47 +130,69 @@ def estimate(job: Job, student: Any, teacher: Any, stream: Stream) -> memory.Mem
     )
 
 
+def export_of(job: Job, backbone: Backbone) -> dict[str, Any]:
+    """How the weights will be stored; raises MethodsUsageError for an unknown dtype before anything is trained."""
+    kind = pick_dtype(job.dtype or backbone.dtype, backbone.device)
+    alone = job.recipe.common.tuning == "lora" and not job.merge
+    return {"store": None if alone else str(kind).removeprefix("torch."), "adapter_only": alone}
+
+
 def train(job: Job, backbone: Backbone, rows: Sequence[Row]) -> dict[str, Any]:
     """Train, resuming a killed run of the same job; returns the manifest, which lies in `job.out` with the model.
 
-    Raises MethodsError for bad rows, another run in `job.out`, or a loss that is not finite.
+    Raises MethodsError for bad rows, an unknown tracker, another run in `job.out` (unless `job` says to replace it),
+    or a loss that is not finite.
     """
+    check_trackers(job.report_to)
     stream = plan(job, backbone, rows)
-    key = run_key(job, backbone, rows, stream.steps)
-    done = finished(job.out, key)
-    if done is not None and not job.fresh:
+    key, export = run_key(job, backbone, rows, stream.steps), export_of(job, backbone)
+    inside = folder.obstacle(job.out, key, export)
+    if inside and not (job.fresh or job.replace):
+        raise MethodsError(f"{inside}, choose another --out, or pass --replace to throw it away.")
+    done = None if inside or job.fresh else folder.finished(job.out, key)
+    if done is not None:
         return done
-    work = job.out / "training"
-    claim(work, key, job.fresh)
+    args = _arguments(job, backbone, stream)
+    _together(args, lambda: folder.begin(job.out, key, clear=job.fresh or bool(inside)))
     student, teacher = trainable(backbone, job.recipe)
     if rank() == 0:
         print(sentence(estimate(job, student, teacher, stream), teacher is not None), file=sys.stderr)
-    trainer, seconds = _run(job, backbone, stream, student, teacher, work)
-    manifest = _manifest(job, backbone, stream, key, trainer, seconds)
+    trainer, seconds = _run(job, backbone, stream, student, teacher, args)
+    manifest = _manifest(job, backbone, stream, key, trainer, seconds) | {"export": export}
     if trainer.is_world_process_zero():
         card.export(backbone, student, job.recipe, job.out, manifest, dtype=job.dtype, merge=job.merge)
-        _tidy(work, job.out, trainer.state.log_history)
+        _tidy(job.out, trainer.state.log_history)
     trainer.accelerator.wait_for_everyone()
     return manifest
 
 
-def _run(
-    job: Job, backbone: Backbone, stream: Stream, student: Any, teacher: Any, work: Path
-) -> tuple[DistillTrainer, tuple[float, float]]:
-    common = job.recipe.common
-    if common.checkpointing:
-        checkpointing(student)
-    module = Distiller(student, stream.objective, shift=backbone.shift, causal=backbone.causal, teacher=teacher)
-    device = backbone.device.type
-    args = arguments(
-        common,
-        work,
+def _arguments(job: Job, backbone: Backbone, stream: Stream) -> TrainingArguments:
+    return arguments(
+        job.recipe.common,
+        job.out / folder.WORK,
         steps=stream.steps,
-        device=device,
+        device=backbone.device.type,
         report_to=job.report_to,
         name=f"{job.recipe.name}-{job.out.name}",
     )
-    trainer = DistillTrainer(module, args, stream, backbone.special.pad)
+
+
+def _together(args: TrainingArguments, act: Callable[[], object]) -> None:
+    """Run `act` in one process, when all have looked at the folder and before any goes on."""
+    args.distributed_state.wait_for_everyone()
+    if rank() == 0:
+        act()
+    args.distributed_state.wait_for_everyone()
+
+
+def _run(
+    job: Job, backbone: Backbone, stream: Stream, student: Any, teacher: Any, args: TrainingArguments
+) -> tuple[DistillTrainer, tuple[float, float]]:
+    common, work = job.recipe.common, job.out / folder.WORK
+    if common.checkpointing:
+        checkpointing(student)
+    module = Distiller(student, stream.objective, shift=backbone.shift, causal=backbone.causal, teacher=teacher)
+    trainer = DistillTrainer(module, args, stream, backbone.special.pad, logs=job.out / "runs")
     start = last_good(work)
     if trainer.is_world_process_zero():
         drop_torn(work)
@@ -167,39 +206,6 @@ def _run(
     if common.tuning == "full":
         backbone.model.requires_grad_(False)
     return trainer, spent
-
-
-def finished(out: Path, key: dict[str, Any]) -> dict[str, Any] | None:
-    """The manifest of a finished run with this key, else None."""
-    file = out / "manifest.json"
-    if not file.exists():
-        return None
-    manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return manifest if manifest.get("key") == key else None
-
-
-def claim(work: Path, key: dict[str, Any], fresh: bool) -> None:
-    """Start or continue a run in `work`; raises MethodsError when it holds the beginning of another one."""
-    file = work / "run.json"
-    if fresh and work.exists() and world() == 1:
-        shutil.rmtree(work)
-    if file.exists():
-        old = json.loads(file.read_text(encoding="utf-8"))
-        if old != key:
-            changed = ", ".join(_differences(old, key)) or "something"
-            raise MethodsError(
-                f"{work} holds an unfinished run that differs in {changed}; "
-                "finish it, choose another --out, or pass --fresh."
-            )
-        return
-    work.mkdir(parents=True, exist_ok=True)
-    atomically(file, json.dumps(key, indent=2).encode())
-
-
-def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    names = [name for name in new if name != "settings" and old.get(name) != new[name]]
-    before, after = old.get("settings", {}), new["settings"]
-    return names + [name for name in after if before.get(name) != after[name]]
 
 
 def sentence(need: memory.Memory, copied: bool) -> str:
@@ -260,7 +266,7 @@ def _speed(trainer: DistillTrainer) -> dict[str, float | None]:
     }
 
 
-def _tidy(work: Path, out: Path, history: list[dict[str, Any]]) -> None:
+def _tidy(out: Path, history: list[dict[str, Any]]) -> None:
     """Keep the loss curve, drop optimiser states."""
     (out / "log.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in history), encoding="utf-8")
-    shutil.rmtree(work)
+    shutil.rmtree(out / folder.WORK)

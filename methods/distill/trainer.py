@@ -19,15 +19,23 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import SequentialSampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.integrations.integration_utils import (
+    TensorBoardCallback,
+    is_tensorboard_available,
+    is_trackio_available,
+    is_wandb_available,
+)
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from methods.distill.nets import Distiller
 from methods.distill.rate import counted_flops
 from methods.distill.recipe import Common
 from methods.distill.stream import Stream, collate
-from methods.errors import MethodsError, MethodsUsageError
+from methods.errors import MethodsError, MethodsUsageError, unknown
 
 COMPLETE = "complete.json"
+# tracker -> whether it is installed
+TRACKERS = {"tensorboard": is_tensorboard_available, "trackio": is_trackio_available, "wandb": is_wandb_available}
 
 
 def fast_bf16(device: str) -> bool:
@@ -46,6 +54,15 @@ def world() -> int:
 def rank() -> int:
     """This process's number, as the launcher says."""
     return int(os.environ.get("RANK", "0"))
+
+
+def check_trackers(names: tuple[str, ...]) -> None:
+    """Raises MethodsUsageError for a tracker that is not known, MethodsError for one that is not installed."""
+    for name in names:
+        if name != "none" and name not in TRACKERS:
+            raise unknown("tracker", name, ("none", *TRACKERS))
+        if name != "none" and not TRACKERS[name]():
+            raise MethodsError(f"The tracker {name} is not installed; pip install {name}, or pass --report-to none.")
 
 
 def accumulation(common: Common, processes: int) -> tuple[int, int]:
@@ -135,9 +152,11 @@ class Watch(TrainerCallback):
 
 
 class DistillTrainer(Trainer):
-    """`Trainer` over a `Stream` and a `Distiller`."""
+    """`Trainer` over a `Stream` and a `Distiller`. logs: TensorBoard's folder, unless the environment names one."""
 
-    def __init__(self, model: Distiller, args: TrainingArguments, stream: Stream, pad: int) -> None:
+    def __init__(
+        self, model: Distiller, args: TrainingArguments, stream: Stream, pad: int, logs: Path | None = None
+    ) -> None:
         self.stream, self.pad, self.watch = stream, pad, Watch()
         super().__init__(
             model=model,
@@ -149,6 +168,9 @@ class DistillTrainer(Trainer):
         self.model_accepts_loss_kwargs = False  # a mean per micro-batch, averaged over accumulation steps
         self.remove_callback(PrinterCallback)
         self.remove_callback(ProgressCallback)
+        for callback in self.callback_handler.callbacks:  # its own choice is a folder that ends with the training
+            if logs is not None and isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
+                callback.logging_dir = str(logs)
         self.parts: dict[str, list[Tensor]] = {}
         self.last: list[int] = []
         self.seen, self.clock = 0, time.perf_counter()

@@ -174,17 +174,6 @@ def test_bad_rows_are_refused(tmp_path: Path, change: Any, message: str) -> None
         train.train(job, tiny.backbone(), change(tiny.rows()))
 
 
-def test_another_runs_folder_is_refused_and_a_finished_run_is_shown(tmp_path: Path) -> None:
-    job = process.job(tmp_path, "dparallel", {"steps": 2})
-    manifest = train.train(job, tiny.backbone(), tiny.rows())
-    assert train.train(job, tiny.backbone(), tiny.rows()) == manifest
-    (tmp_path / "b").mkdir()
-    train.claim(tmp_path / "b", manifest["key"], False)
-    key = manifest["key"] | {"settings": manifest["key"]["settings"] | {"lr": 1.0}}
-    with pytest.raises(MethodsError, match="differs in lr"):
-        train.claim(tmp_path / "b", key, False)
-
-
 def test_a_batch_that_does_not_divide_is_refused() -> None:
     common = recipe.load("tad_speed", "mini").with_values({"batch": 10, "micro_batch": 4}).common
     with pytest.raises(MethodsUsageError, match="batch=10"):
