@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import UserError
 from tasks.mini import TASKS, Problem, drill
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from methods.distill.corpus import Draw
+    from methods.distill.pretrain import PretrainConfig
 
 TOKENIZER_TEXTS = 8000
 # a share of the examples shows a reference answer in the prompt, so that a teacher can read one later (TAD)
@@ -27,11 +29,6 @@ VALUE = re.compile(r"(?:[=#]|\bis|\bby|\bcancel) (\d+)|\{(\d+)\}")
 WORD = re.compile(r"[A-Za-z]+|\d+")
 # arithmetic in words is learned last, so it is shown most
 TASK_WEIGHTS = {"gsm8k": 8, "math": 6, "mbpp": 4, "humaneval": 2}
-
-
-def privileged(prompt: str, reference: str) -> str:
-    """The teacher's prompt: the reference answer, then the plain prompt (TAD's system turn, in mini form)."""
-    return f"Reference Answer: {reference}\n\n{prompt}"
 
 
 def draw_problem(rng: random.Random) -> Problem:
@@ -91,6 +88,7 @@ def drawer(tokenizer: PreTrainedTokenizerFast, drill_share: float, masks: bool =
     A share of the examples are arithmetic drills. masks: say which tokens the question decides (diffusion needs it).
     """
     from methods.distill.corpus import Example
+    from methods.distill.prompts import with_reference
 
     def draw(rng: random.Random) -> Example:
         drilled = rng.random() < drill_share
@@ -101,7 +99,7 @@ def drawer(tokenizer: PreTrainedTokenizerFast, drill_share: float, masks: bool =
             question, answer = problem.prompt, problem.answers(rng)
         prompt = question
         if not drilled and rng.random() < PRIVILEGED_SHARE:
-            prompt = privileged(question, problem.reference)
+            prompt = with_reference(question, problem.reference)
         encoded = tokenizer(answer, return_offsets_mapping=True)
         spans = decided(question, answer, rng, results=drilled) if masks else []
         hidden = [any(a < end and start < b for a, b in spans) for start, end in encoded.offset_mapping]
@@ -122,7 +120,7 @@ def pretrain_mini(
 ) -> dict[str, Any]:
     """Pretrain one mini model in `out` (continuing what is there), export `out/checkpoint`, return its manifest.
 
-    init: a mini checkpoint of the same shape to start from.
+    init: a mini checkpoint of the same shape to start from; raises UserError for one of another shape.
     """
     import torch
 
@@ -135,6 +133,8 @@ def pretrain_mini(
     start = load(init, device="cpu", dtype="float32") if init else None
     config = PretrainConfig(kind=kind, seed=seed, init=start.fingerprint if start else "")
     weights = start.model.state_dict() if start else None
+    if weights is not None:
+        _check_shape(weights, config, init)
     config = config if steps is None else replace(config, steps=steps)
     tokenizer = build_tokenizer(config.vocab)
     special = {"eos": tokenizer.eos_token_id, "mask": tokenizer.mask_token_id, "pad": tokenizer.pad_token_id}
@@ -148,6 +148,20 @@ def pretrain_mini(
     }
     export_mini(model, tokenizer, special, kind, out / "checkpoint", manifest)
     return manifest
+
+
+def _check_shape(weights: Mapping[str, Any], config: PretrainConfig, init: Path | None) -> None:
+    import torch
+
+    from methods.distill.pretrain import new_model
+
+    with torch.device("meta"):
+        wanted = {name: tuple(value.shape) for name, value in new_model(config, 0, 0).state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    odd = next((name for name in {**wanted, **found} if wanted.get(name) != found.get(name)), None)
+    if odd is not None:
+        sizes = f"{found.get(odd, 'missing')}, not {wanted.get(odd, 'missing')}"
+        raise UserError(f"--init {init} is no mini checkpoint of this shape: {odd} is {sizes}.")
 
 
 @contextmanager

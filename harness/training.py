@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 VARIANTS = {"mini": "mini", "llada": "llada", "dream": "dream", "dream_coder": "coder"}
 SOLUTIONS = {"gsm8k": "answer", "math": "solution", "humaneval": "canonical_solution", "mbpp": "code"}
-MINI_PROBLEMS = 1600  # of all tasks together, when a recipe does not say
+# generated tasks have no end: of all tasks together for gold answers, of every task for `harness trajectories`
+MINI_PROBLEMS = 1600
 
 
 @dataclass
@@ -70,24 +71,29 @@ def training_problems(
 ) -> Problems:
     """Problems of the training splits, tasks in turn, with prompts as the suite's protocols make them.
 
-    count: of all tasks together (0 = all there are). Raises UserError for a task without a training split.
+    count: of all tasks together (0 = all there are, and 1600 of every generated task). Raises UserError for a task
+    that the suite does not have, or that has no training split.
     """
     from methods.distill.prompts import with_reference
     from methods.distill.trajectories import Problem
 
     names = list(tasks) or suite.tasks
+    for task in names:
+        suite.protocol(task)  # its error names the closest task
     share = -(-count // len(names)) if count else 0
     loaded, lists = {}, []
     for task in names:
         rows, references, solutions = _rows(suite, task, share, seed, data_dir)
         loaded[task] = _load(suite, task, rows, data_dir)
-        template = backbone.tokenizer.apply_chat_template if loaded[task].protocol.chat_template else None
+        chat = loaded[task].protocol.chat_template
+        template = backbone.tokenizer.apply_chat_template if chat else None
         requests = loaded[task].requests(chat_template=_chat(template) if template else None)
         problems = []
         for request, reference, solution in zip(requests, references, solutions, strict=True):
             prompt = str(request.args[0])
             teacher = with_reference(prompt, reference)
-            problems.append(Problem(f"{task}/{request.doc_id}", task, prompt, teacher, solution, dict(request.doc)))
+            name, doc = f"{task}/{request.doc_id}", dict(request.doc)
+            problems.append(Problem(name, task, prompt, teacher, solution, doc, chat=bool(chat)))
         lists.append(problems)
     mixed = [problem for group in _turns(lists) for problem in group]
     return Problems(mixed[:count] if count else mixed, loaded)
@@ -109,20 +115,21 @@ def _rows(
     suite: Suite, task: str, share: int, seed: int, data_dir: Path | None
 ) -> tuple[list[dict[str, Any]], list[str], list[str]]:
     """(rows, reference answers, gold solutions) of a task's training split."""
+    from tasks import data
+
+    base = data.SAME_DATA.get(task, task)  # long_gsm8k asks what gsm8k asks
     if suite.data == "mini" and data_dir is None:
         from tasks.mini import TASKS
 
-        drawn = list(islice(TASKS[task].stream("train", seed + 1), share or MINI_PROBLEMS))
+        drawn = list(islice(TASKS[base].stream("train", seed + 1), share or MINI_PROBLEMS))
         rng = random.Random(f"solutions/{task}/{seed}")
         return [p.row for p in drawn], [p.reference for p in drawn], [p.answers(rng) for p in drawn]
-    from tasks import data
-
     if not data.dataset_of(task).train:
         raise UserError(f"{task} has no training split here; train on gsm8k, or give --tasks that have one.")
     source = _source(suite, data_dir)
     rows = data.read(task, source, train=True).train
     rows = rows[:share] if share else rows
-    gold = [str(row[SOLUTIONS[task]]) for row in rows]
+    gold = [str(row[SOLUTIONS[base]]) for row in rows]
     return rows, gold, gold
 
 
@@ -178,10 +185,15 @@ def teacher_decoder(suite: Suite, arch: str, block: int) -> Callable[[float], De
 def training_rows(
     recipe: Recipe, suite: Suite, backbone: Backbone, folder: Path, *, tasks: Sequence[str], data_dir: Path | None
 ) -> list[Row]:
-    """What a recipe trains on: recorded trajectories in `folder`, or gold answers."""
+    """What a recipe trains on: recorded trajectories in `folder`, or gold answers.
+
+    Says on stderr where the set was made otherwise than the recipe says; raises MethodsError when it was decoded from
+    the other prompt.
+    """
     from dataclasses import replace
 
-    from methods.distill.shards import load_rows
+    from methods.distill.shards import departures, load_rows
+    from methods.distill.trainer import rank
     from methods.distill.trajectories import gold_rows
 
     common = recipe.common
@@ -189,10 +201,20 @@ def training_rows(
         count = default_problems(suite, recipe)
         problems = training_problems(suite, backbone, tasks=tasks, count=count, seed=common.seed, data_dir=data_dir)
         return gold_rows(backbone, problems.items, common.gen_length)
+    for sentence in departures(folder, common):
+        if rank() == 0:
+            print(f"warning: {sentence}", file=sys.stderr)
     rows = load_rows(folder, backbone, correct_only=common.correct_only, same_teacher=common.same_teacher)
     if common.teacher_prompt == "plain":
         rows = [replace(row, teacher=row.prompt) for row in rows]
     return rows
+
+
+def data_note(recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """What a manifest says of the trajectories it was trained on; {} for gold answers, which the recipe's keys make."""
+    from methods.distill.shards import made_by
+
+    return made_by(folder) if recipe.common.data == "trajectories" else {}
 
 
 def parse_sets(values: Sequence[str]) -> dict[str, str]:

@@ -151,7 +151,7 @@ def _training(
     command += [part for change in sets for part in ("--set", change)]
     if prompt:
         command += ["--trajectories", str(out / "trajectories" / prompt)]
-    command += ["--store", "float16", "--out", str(folder), *common]
+    command += ["--store", "float16", "--out", str(folder), "--replace", *common]
     after = ("pretrain_base", f"trajectories_{prompt}") if prompt else ("pretrain_ar", "suite")
     gold = () if prompt else (*DATA, "tasks/protocols/mini/*.yaml")  # gold answers come straight from the tasks
     return Stage(label, tuple(command), (folder,), after, (*TRAINER, *gold, f"methods/recipes/{recipe}.yaml"))

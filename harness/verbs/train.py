@@ -45,7 +45,10 @@ def train(
     from methods.backbones import load
     from methods.distill import recipe as recipes
     from methods.distill.train import Job
+    from methods.distill.trainer import check_trackers
 
+    trackers = tuple(report_to.split(","))
+    check_trackers(trackers)
     training.set_threads(threads)
     chosen = load_suite(suite)
     loaded = recipes.load(recipe, training.variant_of(chosen, recipe, variant)).with_values(training.parse_sets(set_))
@@ -60,14 +63,18 @@ def train(
     job = Job(
         recipe=loaded,
         out=out or Path("runs/train") / chosen.name / loaded.name,
-        report_to=tuple(report_to.split(",")),
+        report_to=trackers,
         dtype=store,
         merge=not adapter_only,
         fresh=fresh,
         replace=replace,
         command=training.command_line(),
         source=source,
-        note={"commit": training.commit(), "license": training.license_of(backbone.folder)},
+        note={
+            "commit": training.commit(),
+            "license": training.license_of(backbone.folder),
+            "data": training.data_note(loaded, folder),
+        },
     )
     if dry_run:
         _show_plan(job, backbone, rows, json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import typer
@@ -12,7 +13,9 @@ EXAMPLE = "harness trajectories --suite mini --prompt privileged --problems 1600
 def trajectories(
     suite: str = typer.Option("mini", help="The suite whose base is the teacher."),
     prompt: str = typer.Option("plain", help="Decode from the plain or the privileged prompt; both are stored."),
-    problems: int = typer.Option(0, min=0, help="Problems of all tasks together; 0 = the whole training split."),
+    problems: int = typer.Option(
+        0, min=0, help="Problems of all tasks together; 0 = the training splits (mini: 1600 a task)."
+    ),
     tasks: str = typer.Option("", help="Tasks, comma separated (default: the suite's)."),
     temperatures: str = typer.Option("0", help="Tried in turn until the answer is right, e.g. 0,0.1,0.2."),
     gen_length: int | None = typer.Option(None, min=1, help="Tokens to generate (default: the longest protocol's)."),
@@ -40,6 +43,7 @@ def trajectories(
     training.set_threads(threads)
     chosen = load_suite(suite)
     number, parts = _part(part)
+    heat = _temperatures(temperatures)
     source, adapter = training.base_source(chosen, None, base)
     backbone = load(source, device=device, dtype=dtype, adapter=adapter)
     names = [task for task in tasks.split(",") if task]
@@ -48,7 +52,7 @@ def trajectories(
     plan = Plan(
         gen_length=length,
         decode_from=_prompt(prompt),
-        temperatures=tuple(float(value) for value in temperatures.split(",")),
+        temperatures=heat,
         batch_size=batch_size,
         shard=shard,
         seed=seed,
@@ -58,7 +62,7 @@ def trajectories(
     )
     folder = out or Path("runs/trajectories") / chosen.name / prompt
     size = block or (16 if chosen.data == "mini" else 32)
-    with _bar(len(found.items), shard) as on_shard:
+    with _bar() as on_shard:
         counts = generate(
             backbone,
             found.items,
@@ -73,8 +77,10 @@ def trajectories(
     if json:
         print_json(counts | {"out": str(folder)})
     else:
-        print(f"{folder}: {counts['problems']} problems, {counts['correct']} correct, {counts['shards']} shards")
-        print(f"next: harness train tad_speed --suite {suite} --trajectories {folder}")
+        share = f" (part {part})" if parts > 1 else ""
+        print(f"{folder}{share}: {counts['problems']} problems, {counts['correct']} correct, {counts['shards']} shards")
+        recipe = {"plain": "d3llm", "privileged": "tad_speed"}[prompt]
+        print(f"next: harness train {recipe} --suite {suite} --trajectories {folder}")
 
 
 def _part(text: str) -> tuple[int, int]:
@@ -84,6 +90,18 @@ def _part(text: str) -> tuple[int, int]:
     if not (number.isdigit() and parts.isdigit() and int(number) < int(parts)):
         raise UsageError(f"--part {text}: write i/n with i from 0 to n - 1.")
     return int(number), int(parts)
+
+
+def _temperatures(text: str) -> tuple[float, ...]:
+    from harness.errors import UsageError
+
+    try:
+        found = tuple(float(value) for value in text.split(","))
+    except ValueError:
+        found = ()
+    if not found or not all(0 <= value < math.inf for value in found):
+        raise UsageError(f"--temperatures {text}: write numbers from 0 up, separated by commas, e.g. 0,0.1.")
+    return found
 
 
 def _half(precision: str, device: str) -> bool:
@@ -103,7 +121,7 @@ def _prompt(text: str) -> str:
     return text
 
 
-def _bar(problems: int, shard: int):  # type: ignore[no-untyped-def]
+def _bar():  # type: ignore[no-untyped-def]
     from contextlib import contextmanager
 
     from rich.console import Console
@@ -112,11 +130,10 @@ def _bar(problems: int, shard: int):  # type: ignore[no-untyped-def]
     @contextmanager
     def show():  # type: ignore[no-untyped-def]
         with Progress(console=Console(stderr=True)) as bar:
-            task = bar.add_task("trajectories", total=problems)
+            task = bar.add_task("trajectories", total=None)
 
-            def on_shard(done: int, shards: int, good: int) -> None:
-                seen = min(done * shard, problems)
-                bar.update(task, completed=seen, description=f"shard {done}/{shards}, {good} of {seen} correct")
+            def on_shard(seen: int, total: int, good: int) -> None:
+                bar.update(task, completed=seen, total=total, description=f"{good} of {seen} correct")
 
             yield on_shard
 

@@ -6,6 +6,7 @@ inside a file are for the reader, every key is unique. `--set key=value` lays a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from functools import cache
@@ -27,10 +28,11 @@ class Common:
 
     tuning: lora | full. steps: optimiser steps; 0 = `epochs` passes over the examples. batch: examples of a step over
     all processes; micro_batch: examples of one forward on one device. tail: EOS tokens kept behind the first one, none
-    for all, "random" for a number drawn per step. prompt: whether trajectories are decoded from the plain or the
-    privileged prompt; teacher_prompt: which of them the frozen teacher reads. correct_only: drop wrong trajectories.
-    same_teacher: refuse trajectories that another checkpoint made. precision: auto (bf16 where the hardware multiplies
-    it fast, else fp32) | bf16 | fp32.
+    for all, "random" for a number drawn per step. prompt: whether trajectories were decoded from the plain or the
+    privileged prompt, others are refused; temperatures, gen_length, block_length: how, others give a warning.
+    problems, gen_length: of gold answers. teacher_prompt: which prompt the frozen teacher reads. correct_only: drop
+    wrong trajectories. same_teacher: refuse trajectories that another checkpoint made. precision: auto (bf16 where the
+    hardware multiplies it fast, else fp32) | bf16 | fp32.
     """
 
     student: str = "base"
@@ -76,8 +78,16 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "tuning": ("lora", "full"),
     "precision": ("auto", "bf16", "fp32"),
     "pattern": ("trajectory", "random"),
+    # transformers has more of both, which need arguments or packages that no recipe can name
+    "scheduler": ("constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial"),
+    "optimizer": ("adamw_torch", "adamw_torch_fused", "adamw_bnb_8bit", "paged_adamw_8bit", "adafactor", "sgd"),
 }
 POSITIVE = {"batch", "micro_batch", "lr", "gen_length", "block_length", "max_length", "rank", "alpha", "block", "delta"}
+POSITIVE |= {"blocks", "tau", "entropy_temperature", "divisor"}
+# shares, and those of them that may not be the whole: no weight would be left, or no old value forgotten
+AT_MOST_ONE = {"warmup", "ratio_start", "ratio_end", "noise_low", "noise_high"}
+BELOW_ONE = {"dropout", "beta1", "beta2"}
+WORDS = {"true": True, "1": True, "false": False, "0": False}
 
 
 @dataclass(frozen=True)
@@ -189,13 +199,21 @@ def _convert(key: str, value: Any, types: Mapping[str, Any]) -> Any:
     kind = types[key]
     try:
         made = _cast(value, kind)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError):
         raise MethodsUsageError(f"{key}={value} is not {getattr(kind, '__name__', kind)}.") from None
     if key in CHOICES and made not in CHOICES[key]:
         raise MethodsUsageError(f"{key}={value} is not allowed: {key} is one of {', '.join(CHOICES[key])}.")
-    if isinstance(made, (int, float)) and (made != made or made < 0 or (key in POSITIVE and made == 0)):
+    if key == "tail" and made not in (None, "random") and not made.isdecimal():
+        raise MethodsUsageError(f"tail={value} is not allowed: tail is none, random or a number of tokens.")
+    parts = made if isinstance(made, tuple) else (made,)
+    if not parts or any(isinstance(one, (int, float)) and not _in_range(key, one) for one in parts):
         raise MethodsUsageError(f"{key}={value} is out of range.")
     return made
+
+
+def _in_range(key: str, value: float) -> bool:
+    top = value < 1 if key in BELOW_ONE else value <= 1 if key in AT_MOST_ONE else math.isfinite(value)
+    return top and (value > 0 if key in POSITIVE else value >= 0)
 
 
 def _cast(value: Any, kind: Any) -> Any:
@@ -208,9 +226,7 @@ def _cast(value: Any, kind: Any) -> Any:
         parts = value.strip("[]() ").split(",") if isinstance(value, str) else value
         return tuple(_cast(part.strip() if isinstance(part, str) else part, arguments[0]) for part in parts)
     if kind is bool:
-        return (
-            value if isinstance(value, bool) else {"true": True, "1": True, "false": False, "0": False}[value.lower()]
-        )
+        return value if isinstance(value, bool) else WORDS[str(value).lower()]
     if isinstance(value, bool):
         raise TypeError
     if kind is int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from methods.backbones import Backbone
+from methods.distill.recipe import Common
 from methods.distill.rows import Row, ints
 from methods.distill.student import tokenizer_hash
 from methods.errors import MethodsError
@@ -49,15 +50,53 @@ def read_shard(file: Path) -> Iterator[Row]:
         yield Row(**values)
 
 
+def read_header(folder: Path) -> dict[str, Any]:
+    """What made the set in `folder`. Raises MethodsError when there is none."""
+    if not (folder / HEADER).exists():
+        raise MethodsError(f"{folder} holds no trajectories; make them with `harness trajectories`.")
+    head: dict[str, Any] = json.loads((folder / HEADER).read_text(encoding="utf-8"))
+    return head
+
+
+def departures(folder: Path, common: Common) -> list[str]:
+    """Where the set in `folder` was made otherwise than the recipe says, one sentence each; not all of it is wrong.
+
+    Raises MethodsError when it was decoded from the other prompt: a method that learns from the privileged decode
+    would train on something else without a word.
+    """
+    head = read_header(folder)
+    made = head["plan"] | {"block": head.get("block")}
+    if made["decode_from"] != common.prompt:
+        raise MethodsError(
+            f"{folder} was decoded from the {made['decode_from']} prompt, the recipe trains on decodes from the "
+            f"{common.prompt} one; make them with `harness trajectories --prompt {common.prompt}`, or --set "
+            f"prompt={made['decode_from']}."
+        )
+    wanted = {
+        "temperatures": list(common.temperatures),
+        "gen_length": common.gen_length,
+        "block": common.block_length,
+    }
+    return [
+        f"{folder} was made with {name} {made[name]}, the recipe says {value}."
+        for name, value in wanted.items()
+        if made[name] not in (None, value)
+    ]
+
+
+def made_by(folder: Path) -> dict[str, Any]:
+    """What a training's manifest says of the set in `folder`: its problems, tasks and how they were decoded."""
+    head = read_header(folder)
+    return {"trajectories": {name: head.get(name) for name in ("plan", "block", "problems", "tasks", "teacher")}}
+
+
 def load_rows(folder: Path, backbone: Backbone, *, correct_only: bool = True, same_teacher: bool = True) -> list[Row]:
     """The trajectories in `folder` for training `backbone`.
 
     Raises MethodsError when the set is missing, incomplete, made by another tokenizer or checkpoint, or has nothing
     left after the filter.
     """
-    if not (folder / HEADER).exists():
-        raise MethodsError(f"{folder} holds no trajectories; make them with `harness trajectories`.")
-    head = json.loads((folder / HEADER).read_text(encoding="utf-8"))
+    head = read_header(folder)
     mine = tokenizer_hash(backbone.tokenizer)
     if head["tokenizer"] != mine:
         raise MethodsError(f"{folder} was made with the tokenizer {head['tokenizer']}; this model's is {mine}.")

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import torch
+import torch.distributed as dist
 
 from methods.backbones import Backbone
 from methods.distill.objectives.base import Tokens
@@ -82,3 +83,21 @@ def checkpointing(student: Any) -> None:
         base.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     if hasattr(base, "enable_input_require_grads"):
         base.enable_input_require_grads()
+
+
+def unshard(student: Any) -> None:
+    """Put whole weights, on the CPU of the first process, in place of FSDP 2's shards, so that they can be exported.
+
+    Every process has to call it: a shard is gathered from all of them. A model that is not sharded stays as it is.
+    """
+    if not (dist.is_available() and dist.is_initialized()):
+        return
+    from torch.distributed.tensor import DTensor
+
+    student.state_dict()  # its hooks end what the last forward left whole; later they would bring the shards back
+    for module in student.modules():
+        for name, weight in module.named_parameters(recurse=False):
+            if isinstance(weight, DTensor):
+                whole = weight.full_tensor().detach()
+                if dist.get_rank() == 0:
+                    module.register_parameter(name, torch.nn.Parameter(whole.cpu(), weight.requires_grad))

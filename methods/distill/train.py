@@ -16,7 +16,7 @@ from typing import Any
 from transformers import TrainingArguments
 
 from methods.backbones import Backbone
-from methods.backbones.loading import pick_dtype
+from methods.backbones.saving import stored_dtype
 from methods.distill import card, folder, memory
 from methods.distill.nets import Distiller
 from methods.distill.objectives import OBJECTIVES
@@ -24,7 +24,7 @@ from methods.distill.rate import matmul_rate
 from methods.distill.recipe import Recipe
 from methods.distill.rows import Row
 from methods.distill.stream import Stream
-from methods.distill.student import checkpointing, tokenizer_hash, tokens_of, trainable
+from methods.distill.student import checkpointing, tokenizer_hash, tokens_of, trainable, unshard
 from methods.distill.trainer import (
     COMPLETE,
     DistillTrainer,
@@ -132,7 +132,7 @@ def estimate(job: Job, student: Any, teacher: Any, stream: Stream) -> memory.Mem
 
 def export_of(job: Job, backbone: Backbone) -> dict[str, Any]:
     """How the weights will be stored; raises MethodsUsageError for an unknown dtype before anything is trained."""
-    kind = pick_dtype(job.dtype or backbone.dtype, backbone.device)
+    kind = stored_dtype(backbone, job.dtype)
     alone = job.recipe.common.tuning == "lora" and not job.merge
     return {"store": None if alone else str(kind).removeprefix("torch."), "adapter_only": alone}
 
@@ -159,6 +159,7 @@ def train(job: Job, backbone: Backbone, rows: Sequence[Row]) -> dict[str, Any]:
         print(sentence(estimate(job, student, teacher, stream), teacher is not None), file=sys.stderr)
     trainer, seconds = _run(job, backbone, stream, student, teacher, args)
     manifest = _manifest(job, backbone, stream, key, trainer, seconds) | {"export": export}
+    unshard(student)
     if trainer.is_world_process_zero():
         card.export(backbone, student, job.recipe, job.out, manifest, dtype=job.dtype, merge=job.merge)
         _tidy(job.out, trainer.state.log_history)

@@ -30,7 +30,8 @@ Decode = Callable[..., Iterable[Result]]
 class Problem:
     """A training problem as text. prompt: what the student will see. teacher: the prompt with the reference answer.
 
-    solution: the gold answer, for training on gold responses. doc: whatever the scorer needs.
+    solution: the gold answer, for training on gold responses. doc: whatever the scorer needs. chat: a chat template
+    has written the special tokens already, so that the tokenizer adds none of its own (a second BOS).
     """
 
     id: str
@@ -39,6 +40,7 @@ class Problem:
     teacher: str
     solution: str
     doc: Any = None
+    chat: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,10 +96,10 @@ def generate(
     on_shard: Callable[[int, int, int], None] | None = None,
     decode: Decode | None = None,
 ) -> dict[str, int]:
-    """Decode every problem that `out` does not hold yet; returns counts of problems, correct ones and shards.
+    """Decode every problem of this part that `out` does not hold yet; returns its counts: problems, correct, shards.
 
     decoder(temperature) builds the teacher's decoder; accept(problem, text) is the task's scorer.
-    on_shard(done, shards, correct so far). Raises MethodsError when `out` holds another set.
+    on_shard(problems done, of, correct so far). Raises MethodsError when `out` holds another set.
     """
     if backbone.tokenizer is None:
         raise MethodsError("The teacher's checkpoint holds no tokenizer, so prompts cannot be encoded.")
@@ -108,18 +110,18 @@ def generate(
 
         decode = engine
     _claim(out, header(backbone, problems, plan, source, extra or {}))
-    shards, good = range(-(-len(problems) // plan.shard)), 0
-    for number in shards:
-        file = shard_file(out, number)
-        if number % plan.parts != plan.part:
-            continue
+    starts = range(0, len(problems), plan.shard)
+    mine = [number for number in range(len(starts)) if number % plan.parts == plan.part]
+    total = sum(len(problems[starts[number] :][: plan.shard]) for number in mine)
+    seen = good = 0
+    for number in mine:
+        file, chunk = shard_file(out, number), problems[starts[number] :][: plan.shard]
         if not file.exists():
-            chunk = problems[number * plan.shard : (number + 1) * plan.shard]
-            write_shard(file, _decode_shard(backbone, chunk, number * plan.shard, plan, decoder, accept, decode))
-        good += sum(row.correct for row in read_shard(file))
+            write_shard(file, _decode_shard(backbone, chunk, starts[number], plan, decoder, accept, decode))
+        seen, good = seen + len(chunk), good + sum(row.correct for row in read_shard(file))
         if on_shard:
-            on_shard(number + 1, len(shards), good)
-    return {"problems": len(problems), "correct": good, "shards": len(shards)}
+            on_shard(seen, total, good)
+    return {"problems": total, "correct": good, "shards": len(mine)}
 
 
 def _claim(out: Path, wanted: dict[str, Any]) -> None:
@@ -175,7 +177,8 @@ def _decode_shard(
 
 
 def _empty(backbone: Backbone, problem: Problem, decode_from: str) -> Row:
-    plain, privileged = (ints(backbone.tokenizer(text).input_ids) for text in (problem.prompt, problem.teacher))
+    texts, special = (problem.prompt, problem.teacher), not problem.chat  # as the runner encodes its prompts
+    plain, privileged = (ints(backbone.tokenizer(text, add_special_tokens=special).input_ids) for text in texts)
     return Row(
         id=problem.id,
         task=problem.task,
@@ -199,7 +202,7 @@ def gold_rows(backbone: Backbone, problems: Sequence[Problem], gen_length: int) 
     made = []
     for problem in problems:
         row = _empty(backbone, problem, "plain")
-        answer = list(backbone.tokenizer(problem.solution).input_ids)
+        answer = list(backbone.tokenizer(problem.solution, add_special_tokens=False).input_ids)
         if len(answer) >= gen_length:
             raise MethodsError(f"The gold answer of {problem.id} has {len(answer)} tokens; gen_length is {gen_length}.")
         response = ints(answer + [backbone.special.eos[0]] * (gen_length - len(answer)))

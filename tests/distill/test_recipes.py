@@ -49,12 +49,60 @@ def test_an_unknown_key_names_the_closest() -> None:
         recipe.load("tad_speed", "mini").with_values({"delt": 4})
 
 
-@pytest.mark.parametrize(
-    "change", [{"delta": "0"}, {"lr": "fast"}, {"tuning": "qlora"}, {"lr": "nan"}, {"steps": -1}, {"delta": 1.5}]
-)
+BAD: list[dict[str, object]] = [
+    {"delta": "0"},
+    {"lr": "fast"},
+    {"tuning": "qlora"},
+    {"lr": "nan"},
+    {"lr": "inf"},
+    {"steps": -1},
+    {"steps": "inf"},
+    {"delta": 1.5},
+    {"delta": "1e400"},
+    {"compat": "yes"},
+    {"compat": 7},
+    {"compat": None},
+    {"tail": "abc"},
+    {"tail": -1},
+    {"scheduler": "linaer"},
+    {"optimizer": "foo"},
+    {"dropout": 2},
+    {"beta2": 1},
+    {"warmup": 1.1},
+    {"temperatures": "0,-1"},
+    {"temperatures": []},
+    {"targets": 3},
+    {"tau": 0},
+]
+
+
+@pytest.mark.parametrize("change", BAD, ids=lambda change: "-".join(map(str, *change.items())))
 def test_bad_values_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(MethodsUsageError, match=next(iter(change))):
         recipe.load("tad_speed", "mini").with_values(change)
+
+
+def test_every_element_of_a_list_is_checked() -> None:
+    with pytest.raises(MethodsUsageError, match="blocks=0 is out of range"):
+        recipe.load("d3llm", "mini").with_values({"blocks": "0"})
+    with pytest.raises(MethodsUsageError, match=r"blocks=\[16, 0\]"):
+        recipe.load("d3llm", "mini").with_values({"blocks": [16, 0]})
+
+
+def test_words_and_numbers_that_are_fine() -> None:
+    loaded = recipe.load("tad_speed", "mini")
+    for change in ({"compat": 1}, {"compat": "True"}, {"tail": 3}, {"tail": "none"}, {"warmup": 1}, {"dropout": 0}):
+        assert loaded.with_values(change) is not None
+    assert loaded.with_values({"compat": 1}).settings.compat is True
+    assert loaded.with_values({"tail": 3}).common.tail == "3"
+
+
+def test_transformers_knows_every_scheduler_and_optimizer_that_a_recipe_may_name() -> None:
+    from transformers.trainer_utils import SchedulerType
+    from transformers.training_args import OptimizerNames
+
+    assert {SchedulerType(name).value for name in recipe.CHOICES["scheduler"]} == set(recipe.CHOICES["scheduler"])
+    assert {OptimizerNames(name).value for name in recipe.CHOICES["optimizer"]} == set(recipe.CHOICES["optimizer"])
 
 
 def test_a_file_with_an_unknown_key_names_file_and_key(tmp_path: Path) -> None:

@@ -44,7 +44,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "protocols": PROTOCOLS,
     }
     (folder / "suite.yaml").write_text(yaml.safe_dump(suite))
-    call("trajectories", "--problems", "4", "--gen-length", "16", "--shard", "2", "--out", str(folder / "t"), at=folder)
+    for prompt, out in (("privileged", "t"), ("plain", "plain")):
+        size = ("--problems", "4", "--gen-length", "16", "--shard", "2", "--prompt", prompt)
+        call("trajectories", *size, "--out", str(folder / out), at=folder)
     return folder
 
 
@@ -56,8 +58,8 @@ def call(verb: str, *arguments: str, at: Path) -> str:
     return result.stdout
 
 
-def train(place: Path, *arguments: str) -> str:
-    small = ("--set", "correct_only=false", "--set", "batch=2", "--set", "steps=2", "--trajectories", str(place / "t"))
+def train(place: Path, *arguments: str, rows: str = "t") -> str:
+    small = ("--set", "correct_only=false", "--set", "batch=2", "--set", "steps=2", "--trajectories", str(place / rows))
     return call("train", *arguments, *small, at=place)
 
 
@@ -96,6 +98,46 @@ def test_train_writes_a_model_and_its_manifest(place: Path) -> None:
     assert again["seconds"] == manifest["seconds"]
 
 
+def test_trajectories_decoded_from_the_other_prompt_are_refused(place: Path) -> None:
+    with pytest.raises(MethodsError, match=r"decoded from the plain prompt.*--prompt privileged`, or --set prompt=pla"):
+        train(place, "tad_speed", "--out", str(place / "wrong"), rows="plain")
+    with pytest.raises(MethodsError, match="decoded from the privileged prompt"):
+        train(place, "d3llm", "--out", str(place / "wrong"))
+    assert not (place / "wrong").exists()
+
+
+def test_the_manifest_says_what_made_the_rows(place: Path) -> None:
+    manifest = json.loads(train(place, "tad_speed", "--set", "prompt=plain", "--out", str(place / "p"), rows="plain"))
+    assert manifest["settings"]["prompt"] == "plain"
+    made = manifest["data"]["trajectories"]
+    assert (made["problems"], made["block"], made["tasks"]) == (4, 16, sorted(PROTOCOLS))
+    assert (made["plan"]["decode_from"], made["plan"]["gen_length"]) == ("plain", 16)
+
+
+def test_other_temperatures_and_lengths_give_a_warning(place: Path) -> None:
+    from methods.distill import recipe
+    from methods.distill.shards import departures
+
+    common = recipe.load("tad_speed", "mini").with_values({"temperatures": "0.7"}).common
+    heat, length = departures(place / "t", common)
+    assert heat.endswith("was made with temperatures [0.0], the recipe says [0.7].")
+    assert length.endswith("was made with gen_length 16, the recipe says 64.")
+    line = ("--set", "temperatures=0.7", "--dry-run", "--out", str(place / "dry"))
+    told = CliRunner().invoke(app, ["train", "tad_speed", *line, "--set", "correct_only=false", *at_suite(place)])
+    assert "warning:" in told.stderr
+    assert "temperatures [0.0], the recipe says [0.7]" in told.stderr
+
+
+def at_suite(place: Path) -> tuple[str, ...]:
+    return ("--suite", str(place / "suite.yaml"), "--trajectories", str(place / "t"), "--json")
+
+
+def test_the_next_step_fits_the_prompt(place: Path) -> None:
+    line = ["--problems", "4", "--gen-length", "16", "--shard", "2", "--prompt", "plain", "--out", str(place / "plain")]
+    told = CliRunner().invoke(app, ["trajectories", *line, "--suite", str(place / "suite.yaml")])
+    assert "next: harness train d3llm" in told.stdout
+
+
 def test_block_diffusion_learns_from_gold_answers(place: Path) -> None:
     options = ("--tasks", "gsm8k", "--set", "problems=6", "--set", "gen_length=160", "--out", str(place / "v2"))
     manifest = json.loads(train(place, "fast_dllm_v2", *options))
@@ -112,3 +154,32 @@ def test_mistakes(place: Path) -> None:
         call("train", "tad_speed", "--trajectories", str(place / "nowhere"), at=place)
     with pytest.raises(Exception, match="write key=value"):
         parse_sets(["delta"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--tasks", "gsm"), "Did you mean 'gsm8k'"),
+        (("--tasks", "long_gsm8k"), "Unknown task of the suite mini 'long_gsm8k'"),
+        (("--temperatures", "a"), "--temperatures a: write numbers"),
+        (("--temperatures", "0,-1"), "--temperatures 0,-1: write numbers"),
+    ],
+)
+def test_mistakes_in_trajectories(place: Path, options: tuple[str, ...], message: str) -> None:
+    with pytest.raises(Exception, match=message) as raised:
+        call("trajectories", "--problems", "2", *options, "--out", str(place / "none"), at=place)
+    assert raised.value.exit_code == 2  # type: ignore[attr-defined]
+
+
+def test_an_unknown_tracker_is_named_before_a_model_is_loaded(place: Path) -> None:
+    with pytest.raises(MethodsError, match="Did you mean 'wandb'"):
+        train(place, "tad_speed", "--report-to", "wandbb", "--base", str(place / "nowhere"))
+
+
+def test_pretraining_refuses_weights_of_another_shape(place: Path) -> None:
+    from harness.errors import UserError
+    from harness.pretraining import pretrain_mini
+
+    with pytest.raises(UserError, match=r"no mini checkpoint of this shape: model.embed_tokens.weight is \(\d+, 16\)"):
+        pretrain_mini("diffusion", place / "pretrain", steps=1, init=place / "base", progress=False)
+    assert not (place / "pretrain").exists()

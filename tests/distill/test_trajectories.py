@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tokenizers.processors import TemplateProcessing
 
 from methods.backbones import Backbone
 from methods.decoding.request import Decoder, Request, Result
@@ -106,10 +108,10 @@ def test_a_killed_run_continues_with_the_same_result(tmp_path: Path) -> None:
 
 
 def test_parts_make_one_set(tmp_path: Path) -> None:
-    run(tmp_path, Fake(), part=1, parts=2)
+    assert run(tmp_path, Fake(), part=1, parts=2) == {"problems": 4, "correct": 4, "shards": 1}
     with pytest.raises(MethodsError, match="lacks 2 of 3 shards"):
         load_rows(tmp_path, teacher())
-    run(tmp_path, Fake(), part=0, parts=2)
+    assert run(tmp_path, Fake(), part=0, parts=2) == {"problems": 6, "correct": 5, "shards": 2}
     assert len(load_rows(tmp_path, teacher())) == 9
 
 
@@ -150,6 +152,29 @@ def test_storage_is_linear_in_the_length(tmp_path: Path) -> None:
     assert head["plan"]["gen_length"] == 16
     rows = load_rows(tmp_path, teacher())
     assert all(len(row.response) == len(row.reveal) == 16 for row in rows)
+
+
+def with_bos(backbone: Backbone) -> Backbone:
+    """The teacher with a tokenizer that puts id 2 in front of every text, as LLaMA's does."""
+    backbone.tokenizer = copy.deepcopy(TOKENIZER)
+    backbone.tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<|pad|> $A", special_tokens=[("<|pad|>", 2)]
+    )
+    assert backbone.tokenizer("1").input_ids[0] == 2
+    return backbone
+
+
+@pytest.mark.parametrize("chat", [True, False])
+def test_one_bos_as_the_runner_writes_it(chat: bool) -> None:
+    """A chat template writes the BOS itself; a gold response never begins with one."""
+    from harness.text import Reader
+
+    backbone = with_bos(teacher())
+    prompt = "<|pad|>1+1=" if chat else "1+1="
+    row = gold_rows(backbone, [Problem("toy/0", "toy", prompt, prompt, "2", chat=chat)], 8)[0]
+    assert row.prompt.tolist() == Reader(backbone.tokenizer, None, "llada").encode(prompt, special=not chat)
+    assert row.prompt.tolist().count(2) == row.teacher.tolist().count(2) == 1
+    assert 2 not in row.response
 
 
 def test_gold_rows_end_in_eos_and_must_fit() -> None:

@@ -1,0 +1,37 @@
+"""The problems that a suite hands to the trainers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.suites import load_suite
+from harness.training import _rows, training_problems
+from methods.distill.prompts import with_reference
+from tasks.mini import TASKS
+from tests.distill import tiny
+
+
+def test_long_gsm8k_learns_from_the_answers_of_gsm8k(tmp_path: Path) -> None:
+    lines = [json.dumps({"question": f"{n}+1?", "answer": f"so\n#### {n + 1}"}) for n in range(3)]
+    (tmp_path / "gsm8k").mkdir()
+    for split in ("train", "test"):
+        (tmp_path / "gsm8k" / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
+    rows, references, solutions = _rows(load_suite("llada"), "long_gsm8k", 2, 0, tmp_path)
+    assert len(rows) == 2
+    assert references == solutions == ["so\n#### 1", "so\n#### 2"]
+
+
+def test_a_task_that_the_suite_does_not_have_is_named() -> None:
+    with pytest.raises(UsageError, match="Did you mean 'gsm8k'"):
+        training_problems(load_suite("mini"), tiny.backbone(), tasks=["gsm"], count=2)
+
+
+def test_a_mini_prompt_is_plain_text_to_the_privileged_prompt() -> None:
+    """Pretraining and trajectories share the function, so the base has seen the wording it is decoded with."""
+    for name, task in TASKS.items():
+        question = next(iter(task.stream("train", 1))).prompt
+        assert with_reference(question, "7") == f"Reference Answer: 7\n\n{question}", name
