@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UsageError
+from harness.errors import UsageError, UserError
 from harness.stats import (
     AccuracyPair,
     Difference,
@@ -77,7 +77,7 @@ def side(name: str, dirs: Iterable[str | Path]) -> Side:
 def _points(runs: Sequence[RunFolder], heads: Sequence[dict[str, Any]], name: str) -> tuple[Samples, ...]:
     by_setting: dict[str, list[Samples]] = {}
     for run, head in zip(runs, heads, strict=True):
-        samples = Samples.from_rows(run.samples(light=True))
+        samples = _samples(run)
         if len(samples):
             key = repr([sorted(head["setting"].items()), *(head.get(field) for field in _MENTION)])
             by_setting.setdefault(key, []).append(samples)
@@ -85,6 +85,13 @@ def _points(runs: Sequence[RunFolder], heads: Sequence[dict[str, Any]], name: st
         raise UsageError(f"{name} holds no sample yet.")
     # several seeds of a setting are one point; a single run keeps its 0 and 1
     return tuple(seeds[0] if len(seeds) == 1 else pool_seeds(seeds) for seeds in by_setting.values())
+
+
+def _samples(run: RunFolder) -> Samples:
+    try:
+        return Samples.of_run(run.samples(light=True), run.summary())
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{run.path}: its samples or its summary lack a number ({error}).") from None
 
 
 def _name(heads: Sequence[dict[str, Any]]) -> str:
@@ -198,7 +205,7 @@ def _say_together(a: str, b: str, accuracy: AccuracyPair, tpf: Difference) -> st
     if tpf.low <= 0 <= tpf.high:
         if accuracy.p < 0.05:
             return "Together: they differ in accuracy, and their speeds cannot be told apart."
-        return f"Together: {accuracy.n} documents show no difference between the two."
+        return f"Together: {accuracy.n} documents cannot tell the two apart, neither in accuracy nor in speed."
     fast, loss = (a, -accuracy.low) if tpf.difference > 0 else (b, accuracy.high)
     factor = tpf.ratio if tpf.difference > 0 else 1 / tpf.ratio
     ahead = accuracy.difference if tpf.difference > 0 else -accuracy.difference
@@ -206,8 +213,8 @@ def _say_together(a: str, b: str, accuracy: AccuracyPair, tpf: Difference) -> st
         also = "and is also more accurate" if ahead > 0 else "but is less accurate"
         return f"Together: {fast} is {factor:.2f} times as parallel {also}, by {abs(ahead):.1f} points."
     return (
-        f"Together: {fast} is {factor:.2f} times as parallel; these {accuracy.n} documents show no loss of accuracy, "
-        f"but they cannot exclude one of up to {max(loss, 0.0):.1f} points."
+        f"Together: {fast} is {factor:.2f} times as parallel; {accuracy.n} documents cannot tell its accuracy from the "
+        f"other's ({ahead:+.1f} points); a loss of up to {max(loss, 0.0):.1f} is not excluded."
     )
 
 

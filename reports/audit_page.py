@@ -54,7 +54,7 @@ def audit_document(papers: Sequence[str], suite: str | None = None, dirs: Sequen
     points = [point for paper in papers for point in published.points(paper, suite)]
     findings = _run_findings(dirs, suite) if dirs else []
     findings += audit_published(papers, suite) if papers else []
-    if suite and not points and not findings and not dirs:
+    if suite and not points and not dirs:  # findings that name no suite are about any: they do not make one known
         raise unknown("suite", suite, {name for paper in papers for name in published.suites(paper)})
     return {"summary": summary(findings, points), "findings": [asdict(finding) for finding in findings]}
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from harness.stats import Samples, combine_seeds, wilson
+from harness.stats import Samples, combine_seeds, pool_seeds, wilson
 from reports.errors import ReportError
 from reports.model import Finding, Point
 from reports.runs import RunData
@@ -52,7 +52,7 @@ def make_points(runs: Sequence[RunData], draws: int = 1000) -> tuple[list[Point]
         point = _point(unique, draws)
         points.append(point)
         findings += found
-        samples[point.run_id] = _pool([run.samples for run in unique])
+        samples[point.run_id] = pool_seeds([run.samples for run in unique])
     return points, findings, samples
 
 
@@ -105,21 +105,6 @@ def _differences(runs: Sequence[RunData]) -> str:
     )
     differing = [name for name in names if len({str(run.run.get(name)) for run in runs}) > 1]
     return ", ".join(differing) or "nothing that decides the outcome"
-
-
-def _pool(runs: Sequence[Samples]) -> Samples:
-    """Several seeds as one: per document the mean of `correct` and the sums of tokens and forwards."""
-    if len(runs) == 1:
-        return runs[0]
-    import numpy as np
-
-    docs = {doc: index for index, doc in enumerate(dict.fromkeys(doc for run in runs for doc in run.doc_ids))}
-    seen, right, tokens, forwards = np.zeros((4, len(docs)))
-    for run in runs:
-        rows = np.array([docs[doc] for doc in run.doc_ids], dtype=int)
-        for total, values in ((seen, 1.0), (right, run.correct), (tokens, run.tokens), (forwards, run.forwards)):
-            total[rows] += values
-    return Samples(tuple(docs), right / seen, tokens, forwards)
 
 
 def _point(runs: Sequence[RunData], draws: int) -> Point:

@@ -80,7 +80,8 @@ def leader_rows(cohort: Cohort, points: Sequence[Point], rows: Sequence[AupRow],
             if (row.cohort, row.suite, row.method, row.source) == (cohort.name, cohort.suite, method, source):
                 point = shown(curve(here, cohort.suite, row.task, (method, source)), drop)
                 cells[row.task] = {"tpf": point.tpf, "accuracy": point.accuracy, "aup": row.aup}
-        found.append(_leader(cohort, method, source, cells, next(p.label for p in here if p.method == method)))
+        label = next(p.label for p in here if (p.method, p.source) == (method, source))
+        found.append(_leader(cohort, method, source, cells, label))
     found.sort(key=lambda row: (bool(row.missing), -round(row.avg_aup, 9), row.method, row.source))
     ranked = [row for row in found if not row.missing]
     return [

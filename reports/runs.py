@@ -136,7 +136,7 @@ def _read(folder: RunFolder) -> RunData:
         raise BadRun("unfinished-run", "no summary.json, so it is not finished; run its command again.", "warning", run)
     _check_numbers(run, summary)
     try:
-        samples = Samples.from_rows(folder.samples(light=True))
+        samples = Samples.of_run(folder.samples(light=True), summary)
     except (KeyError, TypeError, ValueError) as error:
         raise BadRun("unreadable-run", f"samples.jsonl lacks {error}.", run=run) from None
     _check_agree(run, summary, samples)

@@ -30,7 +30,7 @@ def _before_fence(text: str) -> str:
 
 def entries_of(doc: Doc) -> list[str]:
     """The functions under test: the entry point, or the names that the asserts use and Python does not define."""
-    return [doc["entry_point"]] if "entry_point" in doc else used_names(test_of(doc))
+    return [doc["entry_point"]] if "entry_point" in doc else used_names(_base_test(doc))
 
 
 def used_names(test: str) -> list[str]:
@@ -46,9 +46,16 @@ def used_names(test: str) -> list[str]:
 
 
 def test_of(doc: Doc) -> str:
-    """The test of a document: HumanEval's `check` function, or MBPP's imports, setup code and asserts."""
-    if "test_list" not in doc:
-        return str(doc["test"])
+    """The test of a document: HumanEval's `check`, MBPP+'s imports and suite, or MBPP's imports, setup and asserts.
+
+    A row with `test` is judged by it; `tasks.data.read` leaves the field out where the task asks for base tests.
+    """
+    if "test" not in doc:
+        return _base_test(doc)
+    return "\n".join([*map(extract.normalise, doc.get("test_imports") or []), str(doc["test"])])
+
+
+def _base_test(doc: Doc) -> str:
     parts = [*(doc.get("test_imports") or []), doc.get("test_setup_code") or "", *doc["test_list"]]
     return "\n".join(extract.normalise(part) for part in parts if part)
 

@@ -49,7 +49,7 @@ DATASETS = {
     "humaneval": Dataset("humaneval", "openai/openai_humaneval", (None,), _CODE),
     "mbpp": Dataset("mbpp", "google-research-datasets/mbpp", ("full",), (*_MBPP, ("text", str))),
     "humaneval_plus": Dataset("humaneval_plus", "evalplus/humanevalplus", (None,), _CODE),
-    "mbpp_plus": Dataset("mbpp_plus", "evalplus/mbppplus", (None,), (*_MBPP, ("prompt", str))),
+    "mbpp_plus": Dataset("mbpp_plus", "evalplus/mbppplus", (None,), (*_MBPP, ("prompt", str), ("test", str))),
 }
 SAME_DATA = {"long_gsm8k": "gsm8k"}
 
@@ -100,12 +100,13 @@ def dataset_of(task: str) -> Dataset:
     return DATASETS[name]
 
 
-def read(task: str, source: Source, *, train: bool = False) -> Rows:
+def read(task: str, source: Source, *, train: bool = False, rows_of: str | None = None) -> Rows:
     """The checked rows of a task; `train` asks for the train split too (few-shot examples).
 
+    rows_of: the task whose rows are asked instead of its own (MBPP's base tests over the problems of `mbpp_plus`).
     Raises TasksError with one sentence: which rows cannot be had and the ways to get them, or which row is broken.
     """
-    dataset = dataset_of(task)
+    dataset = dataset_of(rows_of or task)
     splits = ("test", "train") if train and dataset.train else ("test",)
     readers = {"mini": _mini, "folder": _folder, "hub": _hub, "package": _package}
     found, origin = readers[source.kind](task, dataset, source, splits)
@@ -114,7 +115,15 @@ def read(task: str, source: Source, *, train: bool = False) -> Rows:
             raise TasksError(f"{where[0] if where else task}: the {split} split has no rows.")
         for row, place in zip(rows, where, strict=True):
             _check(task, dataset, row, place)
-    return Rows(found["test"][0], found.get("train", ([], []))[0], {"kind": source.kind, **origin})
+    test, train_rows = (_own_test(task, found.get(split, ([], []))[0]) for split in ("test", "train"))
+    return Rows(test, train_rows, {"kind": source.kind, **origin})
+
+
+def _own_test(task: str, rows: list[Row]) -> list[Row]:
+    """Rows with `test` only where the task is scored by it: `tasks.codescore.test_of` takes it wherever it stands."""
+    if "test" in dict(dataset_of(task).fields):
+        return rows
+    return [{name: value for name, value in row.items() if name != "test"} for row in rows]
 
 
 Found = dict[str, tuple[list[Row], Sequence[str]]]  # split -> rows and, for each, its place in words
@@ -138,7 +147,7 @@ def _mini(task: str, dataset: Dataset, source: Source, splits: Sequence[str]) ->
     from tasks.mini import TASKS
 
     if dataset.folder not in TASKS:
-        raise TasksError(f"The mini suite has no {task}; it has {', '.join(TASKS)}. {_ways(task, dataset)}")
+        raise TasksError(f"The mini suite has no {dataset.folder}; it has {', '.join(TASKS)}. {_ways(task, dataset)}")
     found: Found = {}
     for split in splits:
         rows = TASKS[dataset.folder].problems(split)

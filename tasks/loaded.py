@@ -79,7 +79,7 @@ def load(protocol: Protocol, source: Source, *, seed: int = 1234) -> Loaded:
     """See `tasks.load`."""
     from tasks.lm_task import RowsTask, config_of
 
-    rows = data.read(protocol.task, source, train=protocol.num_fewshot > 0)
+    rows = data.read(protocol.task, source, train=protocol.num_fewshot > 0, rows_of=protocol.rows)
     task = RowsTask(config_of(protocol), rows)
     task.set_fewshot_seed(seed)
     return Loaded(task, protocol, source, rows.fingerprint, rows.origin, seed)

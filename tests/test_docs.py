@@ -73,6 +73,19 @@ def test_the_command_line_page_is_what_the_code_says() -> None:
     assert written == _cli(), "docs/cli.md is old: run python docs/make_cli.py"
 
 
+def test_nobody_is_told_to_install_from_an_index_that_lacks_the_package() -> None:
+    sources = [*TEXTS, *(ROOT / "harness").rglob("*.py")]
+    wrong = [
+        file.name for file in sources if re.search(r"pip install[^\n]*dllm-harness", file.read_text(encoding="utf-8"))
+    ]
+    assert not wrong
+
+
+def test_no_page_shows_an_id_that_another_version_of_the_code_will_not_give() -> None:
+    shown = {page.name for page in TEXTS if re.search(r"results/runs(/\w+){3}/[0-9a-f]{12}\b", page.read_text("utf-8"))}
+    assert not shown
+
+
 def test_the_command_line_page_has_every_verb() -> None:
     verbs = {file.stem for file in (ROOT / "harness" / "verbs").glob("[a-z]*.py")}
     assert verbs == {name.split()[0] for name in _options()}

@@ -16,9 +16,9 @@ from harness.doctor import Finding, Wish
 
 GB = 1_000_000_000
 OPTIONAL = {
-    "peft": ("LoRA adapters and the trainers", "pip install 'dllm-harness[train]'"),
-    "bitsandbytes": ("--dtype int8 and nf4", "pip install 'dllm-harness[quant]'"),
-    "ray": ("--executor ray", "pip install 'dllm-harness[ray]'"),
+    "peft": ("LoRA adapters and the trainers", "pip install '.[train]'"),
+    "bitsandbytes": ("--dtype int8 and nf4", "pip install '.[quant]'"),
+    "ray": ("--executor ray", "pip install '.[ray]'"),
 }
 
 
@@ -62,7 +62,7 @@ def packages() -> Iterator[Finding]:
         if not found or not need.specifier.contains(found, prereleases=True):
             bad.append(f"{need.name}{need.specifier} (found {found or 'nothing'})")
     if bad:
-        yield Finding("packages", "missing", "; ".join(bad), "pip install --upgrade dllm-harness")
+        yield Finding("packages", "missing", "; ".join(bad), "pip install --upgrade .")
     else:
         named = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "lm-eval", "datasets"))
         yield Finding("packages", "ok", named)

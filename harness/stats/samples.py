@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,16 @@ class Samples:
             tokens=np.array([float(row["tokens"]) for row in by_doc.values()]),
             forwards=np.array([_target_forwards(row["forwards"]) for row in by_doc.values()]),
         )
+
+    @classmethod
+    def of_run(cls, rows: Iterable[Mapping[str, Any]], summary: Mapping[str, Any] | None) -> Samples:
+        """The samples that a run's numbers are over: the first `n_samples` documents, all of them without a summary.
+
+        Raises KeyError for a line or a summary that lacks a key, TypeError for an `n_samples` that is no number.
+        """
+        # further on lies what a killed larger run left behind, short answers first: it would bias every number
+        below = math.inf if summary is None else summary["n_samples"]
+        return cls.from_rows(row for row in rows if row["doc_id"] < below)
 
     def __len__(self) -> int:
         return len(self.doc_ids)

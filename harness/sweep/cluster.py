@@ -215,5 +215,5 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError:
-        raise UserError("The Ray executor needs the package ray: pip install 'dllm-harness[ray]'.") from None
+        raise UserError("The Ray executor needs the package ray: pip install '.[ray]' in the checkout.") from None
     return ray

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from tasks.data import DATASETS
 from tasks.errors import TasksError, TasksUsageError, unknown
 
 FOLDER = Path(__file__).parent
@@ -42,6 +43,7 @@ class Protocol:
     (None: what the template itself puts there). user_wrapper: a text with `{text}` put around the last user text;
     user_suffix: text after it. gen_length: length of the generation region, in tokens. until: stop strings.
     eos_policy: `cut` or `strip`. extraction: the lm-eval filter whose metric counts. metric: the number of the table.
+    rows: the task whose rows are asked, if not its own (MBPP over the problems of `mbpp_plus`).
     source: where these choices come from. notes: what a reader should know.
     """
 
@@ -60,6 +62,7 @@ class Protocol:
     eos_policy: str
     extraction: str
     metric: str
+    rows: str | None
     source: str
     notes: str
 
@@ -72,6 +75,8 @@ class Protocol:
     def digest(self) -> str:
         """16 hex digits over every field that can change a prompt or a score."""
         meaning = {key: value for key, value in asdict(self).items() if key not in EXPLAIN}
+        if self.rows is None:
+            del meaning["rows"]  # younger than the rest: the digests of stored runs have no such field
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -84,6 +89,7 @@ DEFAULTS: dict[str, Any] = {
     "user_suffix": "",
     "until": [],
     "eos_policy": "cut",
+    "rows": None,
     "notes": "",
 }
 
@@ -136,6 +142,8 @@ def _check(path: Path, data: dict[str, Any]) -> None:
         raise wrong("id", f"it must be SET/{data['task']}")
     if data["user_wrapper"] is not None and "{text}" not in str(data["user_wrapper"]):
         raise wrong("user_wrapper", "it must hold {text} where the task's own text goes")
+    if data["rows"] is not None and data["rows"] not in DATASETS:
+        raise wrong("rows", f"it must be one of {', '.join(DATASETS)}")
     definition = FOLDER.parent / "definitions" / f"{data['lm_eval_task']}.yaml"
     if not definition.exists():
         known = (file.stem for file in definition.parent.glob("*.yaml"))

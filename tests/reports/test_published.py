@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from typer.testing import CliRunner
 
+from harness.cli import app
 from reports import published
 from reports.audit import audit_published, k_of_n_rows, summary
 from reports.cohort import make_cohorts
@@ -128,6 +130,14 @@ def test_audit_counts() -> None:
     head = summary(findings, published.points())
     assert head["accuracies_not_k_of_n"]["published:tad, rows that are not TAD"]["impossible"] == 38
     assert head["nominal"] == 145
+
+
+def test_an_unknown_suite_is_refused_by_the_audit() -> None:
+    result = CliRunner().invoke(app, ["audit", "--suite", "dreem"])
+    assert isinstance(result.exception, ReportUsageError)
+    assert result.exception.exit_code == 2
+    assert "Unknown suite 'dreem'. Did you mean 'dream'?" in str(result.exception)
+    assert CliRunner().invoke(app, ["audit", "--suite", "dream"]).exit_code == 0
 
 
 def test_audit_sensitivity() -> None:

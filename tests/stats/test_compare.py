@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.compare import compare, side
-from harness.errors import UsageError
+from harness.errors import UsageError, UserError
 from harness.store import RunFolder
 
 
@@ -68,14 +68,43 @@ def test_an_undecided_accuracy_is_bounded_not_called_equal(tmp_path: Path) -> No
     write_run(tmp_path, "bbbb", 0.61, 2.0)
     result = compare(side("aaaa", [tmp_path]), side("bbbb", [tmp_path]))
     assert "no difference can be told from chance" in result.verdict[0]
-    assert "cannot exclude one of up to" in result.verdict[-1]
+    assert "2.00 times as parallel; 80 documents cannot tell its accuracy from the other's (" in result.verdict[-1]
+    assert "is not excluded" in result.verdict[-1]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_large_undecided_loss_is_named(tmp_path: Path, turned: bool) -> None:
+    """Four documents, three of them solved by the slow run and two by the fast one: no 'no loss' can be read there."""
+    write_run(tmp_path, "aaaa", 0.65, 4.0, n=4)
+    write_run(tmp_path, "bbbb", 0.8, 2.0, n=4)
+    sides = [side(name, [tmp_path]) for name in ("aaaa", "bbbb")]
+    result = compare(*sides[::-1] if turned else sides)
+    assert result.accuracy is not None
+    assert abs(result.accuracy.difference) == 25.0
+    assert "m aaaa is" in result.verdict[-1]
+    assert "from the other's (-25.0 points); a loss of up to 65.5 is not excluded." in result.verdict[-1]
+    assert "no loss" not in result.verdict[-1]
+
+
+def test_what_a_killed_larger_run_left_behind_does_not_count(tmp_path: Path) -> None:
+    path = write_run(tmp_path, "aaaa", 0.5, 2.0, n=8)
+    write_run(tmp_path, "bbbb", 0.5, 2.0, n=8)
+    with RunFolder(path).open(RunFolder(path).run()) as folder:
+        folder.rewrite([sample for sample in folder.samples() if sample["doc_id"] not in (4, 6)])
+        folder.finish({"n_samples": 4})
+    found = side("aaaa", [tmp_path])
+    assert found.points[0].doc_ids == ("0", "1", "2", "3")
+    assert compare(found, side("bbbb", [tmp_path])).n_shared == 4
+    (path / "summary.json").write_text('{"n_samples": "four"}')
+    with pytest.raises(UserError, match="lack a number"):
+        side("aaaa", [tmp_path])
 
 
 def test_a_run_and_itself(tmp_path: Path) -> None:
     write_run(tmp_path, "aaaa", 0.6, 3.0)
     result = compare(side("aaaa", [tmp_path]), side("aaaa", [tmp_path]))
     assert result.aup.p == 1.0
-    assert "no difference between the two" in result.verdict[-1]
+    assert "cannot tell the two apart" in result.verdict[-1]
 
 
 def test_curves_are_compared_by_their_aup(tmp_path: Path) -> None:

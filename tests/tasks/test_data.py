@@ -33,6 +33,15 @@ def test_folder_rows_and_fingerprint(tmp_path: Path) -> None:
     assert data.read("gsm8k", other).fingerprint != data.read("gsm8k", Source("folder", ROWS)).fingerprint
 
 
+def test_a_task_may_ask_the_rows_of_another(tmp_path: Path) -> None:
+    source = write(tmp_path, "mbpp_plus", json.dumps(FINE["mbpp_plus"]))
+    assert data.read("mbpp_plus", source).test == [FINE["mbpp_plus"]]
+    base = data.read("mbpp", source, rows_of="mbpp_plus")
+    assert base.test == [{name: value for name, value in FINE["mbpp_plus"].items() if name != "test"}]
+    with pytest.raises(TasksError, match=r"Three ways to get mbpp: .*DIR/mbpp_plus/test\.jsonl"):
+        data.read("mbpp", Source("folder", tmp_path / "none"), rows_of="mbpp_plus")
+
+
 def test_lines_end_at_newlines_only(tmp_path: Path) -> None:
     row = {"question": "a\u2028b\x85c\r\nd", "answer": "#### 1"}
     assert data.read("gsm8k", write(tmp_path, "gsm8k", json.dumps(row, ensure_ascii=False))).test == [row]
@@ -55,11 +64,17 @@ BROKEN: list[tuple[str, str, str]] = [
     ("gsm8k", '{"question": "q", "answer": "3"}', "line 2: the answer has no final line"),
     ("math", '{"problem": "p", "solution": "3"}', "line 2: the solution has no"),
     ("mbpp", '{"task_id": 1, "text": "t", "code": "c", "test_list": []}', "line 2: test_list"),
+    (
+        "mbpp_plus",
+        '{"task_id": 1, "prompt": "t", "code": "c", "test_list": ["x"]}',
+        "line 2: the field 'test' is missing",
+    ),
 ]
 FINE = {
     "gsm8k": {"question": "q", "answer": "#### 1"},
     "math": {"problem": "p", "solution": "\\boxed{1}"},
     "mbpp": {"task_id": 1, "text": "t", "code": "c", "test_list": ["assert True"]},
+    "mbpp_plus": {"task_id": 1, "prompt": "t", "code": "c", "test_list": ["assert True"], "test": "assert True"},
 }
 
 

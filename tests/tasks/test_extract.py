@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 
 import pytest
 from hypothesis import given, settings
@@ -53,6 +54,11 @@ SHAPES = {
     "assigned function": "add = lambda a, b: a + b",
     "NUL": ADD + "\0",
     "indented fence": f"1. Like this:\n   ```python\n{ADD}\n   ```",
+    "indented fence with indented code": f"1. Like this:\n   ```python\n{textwrap.indent(ADD, '   ')}\n   ```\nDone.",
+    "leading space": f" {ADD}\n",
+    "leading space before a helper": f" {HELPER}def add(a, b):\n    return helper(a) + b",
+    "indented text": textwrap.indent(ADD, "  "),
+    "indented with tabs": textwrap.indent(ADD.replace("    ", "\t"), "\t"),
 }
 
 
@@ -71,6 +77,9 @@ COMPLETIONS = {
     "fenced function": f"Here:\n```python\n{ADD}\n```",
     "fenced body": "```python\n    return a + b\n```",
     "body with tabs": "\treturn a + b\n",
+    "indented fence": f"Here:\n   ```python\n{textwrap.indent(ADD, '   ')}\n   ```",
+    "fence as deep as the body": f"Here:\n    ```python\n{textwrap.indent(ADD, '    ')}\n    ```",
+    "indented import first": f"  ```python\n  import math\n\n{textwrap.indent(ADD, '  ')}\n  ```",
     "nested": "    def inner(x):\n        return x\n    return inner(a) + b",
 }
 

@@ -54,6 +54,17 @@ GOES = {
     "an overridden definition": (f"def add(a, b):\n    return 0\n{ADD}", "return 0"),
     "what only mentions a needed name": (f"{ADD}\nunrelated = add(1, 2)", "unrelated"),
     "a change of something else": (f"seen = []\nseen.append(1)\n{ADD}", "append"),
+    "a loop of example calls": (f"{ADD}\nfor i in range(3):\n    print(add(i, i))", "print"),
+    "a printed table": ("T = [0]\nprint(T)\ndef add(a, b):\n    return a + b + T[0]", "print"),
+    "an example that uses a table": ("T = [0]\ndef add(a, b):\n    return a + b + T[0]\nadd(5, 6)", "add(5, 6)"),
+    "a loop that asks a user": (
+        "T = [0]\nwhile True:\n    print(T[int(input())])\ndef add(a, b):\n    return a + b + T[0]",
+        "while",
+    ),
+    "a main function that asks a user": (
+        "T = [0]\ndef main():\n    print(T[int(input())])\nmain()\ndef add(a, b):\n    return a + b + T[0]",
+        "main",
+    ),
     "a change of what does not exist": (f"a.append(1)\n{ADD}", "append"),
     "what only the main block needs": (
         f"def extra():\n    return 0\n{ADD}\nif __name__ == '__main__':\n    add = extra",
@@ -76,6 +87,22 @@ STAYS = {
         "def helper",
     ),
     "what its decorated successor needs": (f"{ADD}\n{WRAP}@first(add)\ndef add(a, b):\n    return 0", "@first(add)"),
+    "a loop that fills a list": (
+        f"SEEN = []\n{HELPER}for i in range(3):\n    SEEN.append(helper(i))\n{ADD} + SEEN[0]",
+        "SEEN.append(helper(i))",
+    ),
+    "a call that changes its argument": (
+        "import heapq\nh = [3, 0]\nheapq.heapify(h)\ndef add(a, b):\n    return a + b + h[0]",
+        "heapq.heapify(h)",
+    ),
+    "a call that fills a table": (
+        "T = {}\ndef build(n):\n    T[0] = n\nZERO = 0\nbuild(ZERO)\ndef add(a, b):\n    return a + b + T[0]",
+        "build(ZERO)",
+    ),
+    "a loop of calls that fill a table": (
+        "T = {}\ndef put(n):\n    T[n] = n\nfor i in range(2):\n    put(i)\ndef add(a, b):\n    return a + b + T[0]",
+        "    put(i)",
+    ),
     "a comment at the end of a line": (f"ONE = 1  # one\n{ADD} + ONE - 1", "ONE = 1  # one"),
 }
 

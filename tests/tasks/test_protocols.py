@@ -64,6 +64,13 @@ def test_digests_differ_between_protocols_and_ignore_explanations() -> None:
     assert dataclasses.replace(one, gen_length=97).digest != one.digest
 
 
+def test_humaneval_of_llada_keeps_the_text_after_an_eos() -> None:
+    """d3LLM and TAD decode it with special tokens skipped; TAD cuts every other task at its EOT."""
+    assert {protocols.get(f"llada-{paper}/humaneval").eos_policy for paper in ("d3llm", "tad")} == {"strip"}
+    others = [name for name in protocols.ids() if name.startswith("llada-tad/") and not name.endswith("/humaneval")]
+    assert {protocols.get(name).eos_policy for name in others} == {"cut"}
+
+
 def test_mini_prompts_are_those_the_models_were_trained_on() -> None:
     from tasks.mini import TASKS
 
@@ -109,6 +116,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"chat_template": 1}, "true or false"),
     ({"fewshot": "best"}, "first_n or random"),
     ({"source": None}, "source is None"),
+    ({"rows": "mbpp+"}, "rows is 'mbpp\\+', but it must be one of gsm8k"),
 ]
 
 

@@ -104,6 +104,24 @@ def test_cut() -> None:
     assert cut("a", []) == "a"
 
 
+def test_mbpp_plus_runs_the_plus_suite_and_mbpp_over_its_rows_the_base_asserts() -> None:
+    """The base asserts ask for 2, -1 and 0 only; the suite asks for more, with numpy and the row's imports."""
+    answers = {
+        "right": "def double(x):\n    return x + x",
+        "narrow": "def double(x):\n    return {2: 4, -1: -2, 0: 0}[x]",
+    }
+    found = {}
+    for task in ("mbpp", "mbpp_plus"):
+        asked = loaded(f"dream_coder-d3llm/{task}")
+        assert asked.docs[0]["prompt"] == "Write a function to double a number."
+        assert ("test" in asked.docs[0]) == (task == "mbpp_plus")
+        for name, text in answers.items():
+            found[task, name] = score(asked, asked.docs[0], text).outcome
+            assert codescore.entries_of(asked.docs[0]) == ["double"]
+    assert found.pop(("mbpp_plus", "narrow")) == "failed"
+    assert set(found.values()) == {"passed"}
+
+
 def test_importing_and_listing_needs_neither_lm_eval_nor_torch() -> None:
     code = (
         "import sys, tasks\nassert 'gsm8k' in tasks.names()\n"
