@@ -3,7 +3,8 @@
     python -m harness.lm_eval run --model dllm --model_args method=tad_speed,suite=mini --tasks mini_gsm8k
 
 `model_args` are `method`, `suite`, `checkpoint`, `adapter`, `device`, `dtype`, `seed`, `fidelity`, `gen_length`,
-`mc_num` (likelihood samples), `out` (a file for one line of counts per sample), and any setting of the method.
+`mc_num` (likelihood samples), `out` (a file for one line of counts per sample, begun anew), and any setting of the
+method.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from lm_eval.api.model import LM, TemplateLM
 from lm_eval.api.registry import register_model
 
 from harness.distributed import DataParallel, join
+from harness.errors import UsageError, UserError
 from harness.metrics import total_forwards
 from harness.runner.decoding import decode_all
 from harness.runner.models import ModelCache, ModelKey, reader_of
@@ -33,7 +35,7 @@ class DllmLM(DataParallel, TemplateLM):
 
     def __init__(
         self,
-        method: str,
+        method: str = "",
         suite: str = "mini",
         checkpoint: str | None = None,
         adapter: str | None = None,
@@ -53,12 +55,16 @@ class DllmLM(DataParallel, TemplateLM):
         from harness.suites import CheckpointRef, load_suite
         from methods import registry
 
+        if not method:
+            raise UsageError(f"model_args needs method=NAME, one of {', '.join(registry.names())}.")
         self.suite, self.method = load_suite(suite), registry.get(method)
-        self.overrides, self.seed, self.fidelity, self.mc_num = settings, seed, fidelity, mc_num
+        self.overrides, self.fidelity, self.mc_num = settings, fidelity, _whole("mc_num", mc_num, 1)
         self.method.settings(settings)
-        self.gen_length = int(gen_length) if gen_length is not None else None
+        self.seed = _whole("seed", seed, 0)
+        self.gen_length = None if gen_length is None else _whole("gen_length", gen_length, 1)
         self.batch_size = int(batch_size) if str(batch_size).isdigit() else 16
-        self.out = Path(out) if out else None
+        self.out = _begun(Path(out), self.rank) if out else None
+        self.templated = False  # a chat template writes the special tokens itself
         self.telemetry: dict[tuple[str, int], dict[str, Any]] = {}
         ref = CheckpointRef(checkpoint) if checkpoint else self.suite.checkpoint(self.method.checkpoint)
         self.key = ModelKey(ref.source, adapter or ref.adapter, self.group.device(_device(device)), dtype)
@@ -88,6 +94,7 @@ class DllmLM(DataParallel, TemplateLM):
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         """The prompt of a conversation; an assistant prefill at its end is continued."""
+        self.templated = True
         return str(template(self.tokenizer)(chat_history, add_generation_prompt=add_generation_prompt))
 
     def get_model_info(self) -> dict[str, Any]:
@@ -101,7 +108,7 @@ class DllmLM(DataParallel, TemplateLM):
             "fidelity": self.fidelity,
             "checkpoint": self.key.source,
             "checkpoint_fingerprint": self.backbone.fingerprint,
-            "dtype": str(self.backbone.dtype),
+            "dtype": self.backbone.packed or str(self.backbone.dtype),
             "tokens": tokens,
             "forwards": forwards,
             "tpf": tokens / forwards if forwards else None,
@@ -131,7 +138,7 @@ class DllmLM(DataParallel, TemplateLM):
         """The decoding loop's request, or None for a prompt that does not fit."""
         from methods.decoding import Request
 
-        ids = self.reader.encode(instance.args[0])
+        ids = self.reader.encode(instance.args[0], special=not self.templated)
         length = self._length(instance)
         if len(ids) + length > self.max_length:
             self._keep(instance, {"truncated": True, "tokens": 0, "forwards": {}, "seconds": 0.0})
@@ -185,7 +192,7 @@ class DllmLM(DataParallel, TemplateLM):
         line = {"task": key[0], "doc_id": key[1], **counts, "forwards_total": total_forwards(counts["forwards"])}
         self.telemetry[key] = line
         if self.out is not None:
-            with open(_per_rank(self.out, self.rank), "a", encoding="utf-8") as file:
+            with open(self.out, "a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
 
     # -- likelihood -----------------------------------------------------------------------------------------------
@@ -207,8 +214,25 @@ def _device(name: str | None) -> str:
     return "auto" if name in (None, "cuda:0") else str(name)
 
 
-def _per_rank(path: Path, rank: int) -> Path:
-    return path if rank == 0 else path.with_name(f"{path.stem}.rank{rank}{path.suffix}")
+def _whole(name: str, value: Any, low: int) -> int:
+    """An integer of model_args. Raises UsageError for anything else and for one below `low`."""
+    try:
+        number = int(str(value))
+    except ValueError:
+        number = low - 1
+    if number < low:
+        raise UsageError(f"{name}={value} is not allowed: {name} is an integer of at least {low}.")
+    return number
+
+
+def _begun(path: Path, rank: int) -> Path:
+    """This rank's own file, empty: lines of an earlier evaluation in it would count twice. Raises UserError."""
+    mine = path if rank == 0 else path.with_name(f"{path.stem}.rank{rank}{path.suffix}")
+    try:
+        mine.write_text("", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"out={path} cannot be written: {error.strerror or error}.") from error
+    return mine
 
 
 def _halved(before: int, now: int) -> None:

@@ -12,11 +12,26 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 import harness
 
+
+class Verbs(TyperGroup):
+    """The verbs; Ctrl-C ends every one of them with a sentence."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # caught in here: Typer would end without a word
+            print("harness: interrupted; what was finished is kept.", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
     name="harness",
+    cls=Verbs,
     help="Accuracy under parallel decoding for diffusion language models: run, sweep, report.",
     no_args_is_help=True,
     add_completion=False,
@@ -85,9 +100,6 @@ def main() -> None:
             raise
         print(f"harness: {error}", file=sys.stderr)
         sys.exit(code)
-    except KeyboardInterrupt:
-        print("harness: interrupted; finished samples are kept.", file=sys.stderr)
-        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -171,12 +171,21 @@ def _told(error: BaseException | None) -> tuple[str, int | None, str] | None:
     return words_of(error), code if isinstance(code, int) else None, socket.gethostname()
 
 
+def _launched(name: str, default: int) -> int:
+    """A number that a launcher has put into the environment. Raises UserError for what is none."""
+    text = os.environ.get(name) or str(default)
+    try:
+        return int(text)
+    except ValueError:
+        raise UserError(f"{name} is {text!r} in the environment, not a number; unset it, or use torchrun.") from None
+
+
 def join(timeout_hours: float = 24.0) -> Group:
     """The group that the launcher's environment describes; joined once, left when the process ends.
 
     The timeout covers the wait of the fastest rank for the slowest. Raises UserError for half an environment.
     """
-    if int(os.environ.get("WORLD_SIZE") or 1) <= 1:
+    if _launched("WORLD_SIZE", 1) <= 1:
         return Group()
     missing = [name for name in _LAUNCHED if not os.environ.get(name)]
     if missing:
@@ -190,12 +199,12 @@ def join(timeout_hours: float = 24.0) -> Group:
         dist.init_process_group("gloo", timeout=timedelta(hours=timeout_hours))
         atexit.register(leave)
     rank = dist.get_rank()
-    return Group(rank, dist.get_world_size(), int(os.environ.get("LOCAL_RANK", rank)))
+    return Group(rank, dist.get_world_size(), _launched("LOCAL_RANK", rank))
 
 
 def alone() -> Group:
     """A group of one. Raises UserError in a process that a launcher has started with siblings."""
-    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
+    if _launched("WORLD_SIZE", 1) > 1:
         raise UserError(
             f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but of the verbs that decode only `harness run` shares its "
             "samples among processes; start this one once (a sweep has --shard i/n and --executor ray)."
@@ -211,9 +220,9 @@ def only_the_first_speaks() -> Iterator[None]:
     everyone as soon as one process ends with another code than 0, perhaps before the first has spoken. On the first
     rank SIGTERM raises Terminated here. Alone nothing happens.
     """
-    if int(os.environ.get("WORLD_SIZE") or 1) <= 1:
+    if _launched("WORLD_SIZE", 1) <= 1:
         yield
-    elif int(os.environ.get("RANK") or 0) == 0:
+    elif _launched("RANK", 0) == 0:
         before = signal.signal(signal.SIGTERM, _terminated)
         try:
             yield

@@ -17,6 +17,8 @@ def main() -> None:
     import harness.adapter  # noqa: F401  (registers the model)
     from harness.lm_tasks import FOLDER
 
+    if len(sys.argv) > 2 and sys.argv[1].startswith("--"):  # lm-eval's older spelling, without a command
+        sys.argv.insert(1, "run")
     if sys.argv[1:2] == ["run"] and not any(word.startswith("--include_path") for word in sys.argv):
         sys.argv += ["--include_path", str(FOLDER)]
     try:

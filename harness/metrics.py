@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from harness.stats import bootstrap_ratio, wilson
 
@@ -15,6 +15,7 @@ KINDS = ("prefill", "denoise", "refresh", "draft")
 COMPAT_RULES = ("d3llm", "tad")
 D3LLM_WARMUP = 10  # samples its evaluator leaves out of tokens and forwards
 Sample = Mapping[str, Any]
+Row = TypeVar("Row", bound=Sample)
 
 
 class Kept(NamedTuple):
@@ -136,18 +137,24 @@ def tpf_compat(samples: Sequence[Sample]) -> dict[str, float | None]:
     return found
 
 
+def beginning(samples: Iterable[Row]) -> list[Row]:
+    """The longest unbroken beginning of the task: samples come in the order of their documents, from 0."""
+    return [sample for place, sample in enumerate(samples) if sample["doc_id"] == place]
+
+
 def summarise(run: Mapping[str, Any], samples: Iterable[Sample]) -> dict[str, Any]:
     """summary.json of a run from its run.json and its samples (in any order; the light keys are enough).
 
     Accuracy in percent with Wilson's interval, TPF with the bootstrap's; a truncated or failed sample counts as wrong.
-    Every key of docs/file-formats.md is there, null where nothing was measured.
+    Every key of docs/file-formats.md is there, null where nothing was measured; batch_size and device are those of the
+    sessions that stored samples, null where these differ.
     """
     rows = sorted(samples, key=lambda sample: sample["doc_id"])
     correct, n = sum(bool(row["correct"]) for row in rows), len(rows)
     decoded = [row for row in rows if total_forwards(row["forwards"])]
     forwards = [total_forwards(row["forwards"]) for row in decoded]
     kept, seconds = [row["tokens"] for row in decoded], sum(row["seconds"] for row in rows)
-    session = (run.get("sessions") or [{}])[-1]
+    sessions = run.get("sessions") or []
     return {
         **{name: run[name] for name in ("run_id", "suite", "method", "task", "protocol", "setting", "seed")},
         "n_samples": n,
@@ -164,13 +171,20 @@ def summarise(run: Mapping[str, Any], samples: Iterable[Sample]) -> dict[str, An
         "tpf_compat": tpf_compat(rows),
         "tps": sum(row["tokens"] for row in rows) / seconds if seconds > 0 else None,
         "decode_seconds": seconds,
-        "batch_size": session.get("batch_size"),
-        "device": session.get("device"),
+        "batch_size": _common(sessions, "batch_size"),
+        "device": _common(sessions, "device"),
         "empty_outputs": sum(not row["tokens"] and not row.get("truncated") for row in rows),
         "truncated": sum(bool(row.get("truncated")) for row in rows),
         "errors": sum(row["outcome"] == "error" for row in rows),
         "outcomes": _counts(row["outcome"] for row in rows),
+        "lm_eval": None,  # what is not asked is not measured: the runner fills it in
     }
+
+
+def _common(sessions: Iterable[Mapping[str, Any]], name: str) -> Any:
+    """The value of `name` in the sessions that stored samples; None where they differ: no one value is beside TPS."""
+    values = [session.get(name) for session in sessions if session.get("samples") != 0]
+    return values[0] if values and all(value == values[0] for value in values) else None
 
 
 def _finite(interval: tuple[float, float]) -> list[float] | None:

@@ -50,8 +50,14 @@ def summary_row(summary: Mapping[str, Any]) -> dict[str, Any]:
         "TPF": interval(summary["tpf"], summary["tpf_ci95"], 2),
         "tokens": summary["tokens"],
         "forwards": summary["forwards"],
-        "TPS": "-" if tps is None else f"{tps:.0f} (batch {summary['batch_size']}, {summary['device']})",
+        "TPS": "-" if tps is None else f"{tps:.0f} ({_measured_on(summary)})",
     }
+
+
+def _measured_on(summary: Mapping[str, Any]) -> str:
+    """Batch size and device; the sessions of a continued run can differ in them."""
+    batch, device = summary["batch_size"], summary["device"]
+    return f"{'mixed batch sizes' if batch is None else f'batch {batch}'}, {device or 'mixed devices'}"
 
 
 def print_result(outcome: Any) -> None:

@@ -6,6 +6,7 @@ Nothing here imports torch.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,6 +18,7 @@ from harness.errors import UsageError, UserError, unknown
 FOLDER = Path(__file__).parent / "suites"
 ARCHITECTURES = ("llada", "dream", "a2d", "ar")
 DATA_KINDS = ("mini", "hub")
+_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 _KEYS = {"name", "title", "arch", "context", "data", "source", "notes", "checkpoints", "protocols", "settings"}
 
 
@@ -52,6 +54,10 @@ class Suite:
     def tasks(self) -> list[str]:
         """The suite's tasks, in its own order."""
         return list(self._protocols)
+
+    def setting_tasks(self, method: str) -> list[str]:
+        """The tasks that have settings of their own for a method, `all` among them where it has some."""
+        return list(self._settings.get(method, {}))
 
     @property
     def methods(self) -> list[str]:
@@ -111,7 +117,7 @@ def parse(path: Path) -> Suite:
 
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(value, dict):
         raise UserError(f"{path} should hold a mapping with {', '.join(sorted(_KEYS))}.")
@@ -139,15 +145,22 @@ def _check(value: Mapping[str, Any], path: Path) -> None:
     for key in ("name", "arch", "context", "data", "checkpoints", "protocols"):
         if not value.get(key):
             raise UserError(f"{path}: the key {key!r} is missing.")
+    for name in (value["name"], *_names(value["protocols"])):
+        if not _NAME.fullmatch(str(name)):  # a run's folder is called after suite, method and task
+            raise UserError(f"{path}: the name {str(name)!r} may only hold letters, digits, `_`, `-` and `.`.")
     if value["arch"] not in ARCHITECTURES:
         raise UserError(f"{path}: arch {value['arch']!r} is not one of {', '.join(ARCHITECTURES)}.")
     if value["data"] not in DATA_KINDS:
         raise UserError(f"{path}: data {value['data']!r} is not one of {', '.join(DATA_KINDS)}.")
-    if not isinstance(value["context"], int) or value["context"] < 1:
+    if type(value["context"]) is not int or value["context"] < 1:
         raise UserError(f"{path}: context {value['context']!r} is not a positive integer.")
     for key in ("checkpoints", "protocols", "settings"):
         if not isinstance(value.get(key) or {}, dict):
             raise UserError(f"{path}: {key} should be a mapping.")
+
+
+def _names(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, dict) else []
 
 
 def _checkpoints(value: Mapping[str, Any], path: Path) -> tuple[dict[str, CheckpointRef], dict[str, str]]:

@@ -1,7 +1,8 @@
 """Fast-dLLM v2 (Wu et al. 2025, arXiv:2509.26328): an autoregressive model fine-tuned to decode blocks by diffusion.
 
 Attention is block-causal, so finished blocks are cached exactly; within a block, sub-blocks are decoded from left to
-right by a confidence threshold. The prompt's forward and the one that caches each finished block are counted.
+right by a confidence threshold. The prompt's forward and the one that caches each finished block are counted. There is
+no `compat` fidelity.
 """
 
 from __future__ import annotations

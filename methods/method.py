@@ -114,7 +114,6 @@ class Method:
     one_token: Mapping[str, Any]
     checkpoint: str
     recipe: str | None = None
-    draft: str | None = None
     repairs: tuple[str, ...] = field(default=())
 
     def settings(self, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:

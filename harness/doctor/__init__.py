@@ -5,11 +5,14 @@ torch is never imported here: versions come from package metadata, the GPU from 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-STATES = ("ok", "optional", "missing")
+from harness.errors import unknown
+
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
 @dataclass(frozen=True)
@@ -47,14 +50,21 @@ class Wish:
 def checks(wish: Wish) -> Iterator[Finding]:
     """The findings, cheapest first: the machine, then the suite's or the given checkpoint's needs.
 
-    Raises UsageError for an unknown suite before anything is looked at.
+    Raises UsageError for an unknown suite, device or dtype before anything is looked at.
     """
     from harness.doctor import checkpoints, machine
     from harness.suites import load_suite
+    from methods.backbones.memory import ITEM
 
     suite = load_suite(wish.suite) if wish.suite else None
+    if not _DEVICE.fullmatch(wish.device):
+        raise unknown("device", wish.device, ["auto", "cpu", "cuda", "cuda:0", "mps"])
+    if machine.dtype(wish) not in ITEM:
+        raise unknown("dtype", wish.dtype, ["auto", *ITEM])
     yield from machine.findings(wish)
     if wish.checkpoint is not None:
         yield from checkpoints.of_source("--checkpoint", wish.checkpoint, wish.adapter, wish)
     elif suite is not None:
         yield from checkpoints.of_suite(suite, wish)
+    elif wish.adapter is not None:
+        yield checkpoints.adapter_of("given", wish.adapter, wish)

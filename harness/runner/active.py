@@ -89,12 +89,13 @@ class Active:
         for line in self.parts.new() if self.parts is not None else ():
             self.store(line)
 
-    def record(self) -> None:
-        """Write into the session who the other ranks are and what happened to them."""
+    def record(self, **more: Any) -> None:
+        """Write `more` into the session, and who the other ranks are and what happened to them."""
         ranks = self.parts.ranks() if self.parts is not None else []
-        if ranks:
+        more |= {"ranks": ranks} if ranks else {}
+        if more:
             sessions = self.job.folder.run()["sessions"]
-            sessions[-1]["ranks"] = ranks
+            sessions[-1] |= more
             self.job.folder.update(sessions=sessions)
 
     def add(self, sample: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from harness.distributed import Group, alone
-from harness.metrics import summarise
+from harness.metrics import beginning, summarise
 from harness.runner import official
 from harness.runner.active import Active, Event, Outcome, Progress, failed
 from harness.runner.decoding import decode_all
@@ -22,6 +22,7 @@ from harness.runner.sample import decoded, scored, too_long
 from harness.runner.scoring import Scorer
 from harness.runner.spec import RunSpec
 from harness.runner.together import begin, gather
+from harness.store.sessions import counted
 
 __all__ = ["Event", "Outcome", "execute"]
 
@@ -110,7 +111,7 @@ def _open(job: Job, progress: Progress | None, stack: ExitStack, parts: Parts) -
     done = folder.done()
     run.missing = [planned for planned in wanted if planned.doc_id not in done]
     start = session(spec.batch_size, str(job.backbone.device), spec.limit, spec.compile)
-    folder.update(sessions=[*folder.run()["sessions"], start])
+    folder.update(sessions=[*counted(folder.run()["sessions"], len(done)), start])
     notes = [f"{folder.dropped} bytes of a torn last line were dropped"] if folder.dropped else []
     notes += [f"{taken_up} samples of an interrupted parallel run were taken up"] if taken_up else []
     run.tell(", ".join(notes))
@@ -174,11 +175,11 @@ def _finish(run: Active) -> Outcome:
     job, folder = run.job, run.job.folder
     try:
         folder.sort()
-        samples = [sample for place, sample in enumerate(folder.samples()) if sample["doc_id"] == place]
+        run.record(samples=run.new)
+        samples = beginning(folder.samples())
         summary = summarise(folder.run(), samples)
         summary["lm_eval"] = official.evaluate(job, samples)
         official.check(job, summary["lm_eval"], summary)
-        run.record()
         folder.finish(summary)
         if run.parts is not None:
             run.parts.remove()

@@ -105,7 +105,7 @@ def prepare(choice: Choice, models: ModelCache, loaded: Loaded | None = None) ->
 
     spec, suite = choice.spec, choice.suite
     if choice.protocol.metric == "pass@1":
-        _confine(spec)
+        confine_code(spec)
     loaded = loaded or load_data(choice)
     backbone = models.get(choice.key)
     if choice.spec.checkpoint is None and backbone.arch != suite.arch and choice.method.family == "dllm":
@@ -130,7 +130,7 @@ def prepare(choice: Choice, models: ModelCache, loaded: Loaded | None = None) ->
     )
 
 
-def _confine(spec: RunSpec) -> None:
+def confine_code(spec: RunSpec) -> None:
     """Make sure that generated code can be executed before hours are spent on generating it."""
     from tasks.sandbox import confine
 
@@ -167,13 +167,14 @@ def describe(choice: Choice, loaded: Loaded, backbone: Any, reader: Reader, cont
         "checkpoint": choice.key.source,
         "adapter": choice.key.adapter,
         "checkpoint_fingerprint": backbone.fingerprint,
+        "tokenizer_fingerprint": backbone.tokenizer_fingerprint,
         "arch": backbone.arch,
         "special": {"mask": backbone.special.mask, "eos": list(backbone.special.eos), "skip": sorted(reader.skip)},
         "data": loaded.origin,
         "data_fingerprint": loaded.fingerprint,
         "n_docs": len(loaded.docs),
         "seed": spec.seed,
-        "dtype": str(backbone.dtype).removeprefix("torch."),
+        "dtype": backbone.packed or str(backbone.dtype).removeprefix("torch."),
         "code_version": code_version(source_files(method)),
     }
     return {"run_id": run_id(run), **run}

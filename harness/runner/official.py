@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.errors import UserError
@@ -43,10 +43,15 @@ def evaluate(job: Job, samples: list[dict[str, Any]]) -> dict[str, Any]:
     return {name: value for name, value in results["results"][job.spec.task].items() if "," in name}
 
 
-def check(job: Job, results: dict[str, Any], summary: dict[str, Any]) -> None:
+def agrees(results: Mapping[str, Any], summary: Mapping[str, Any]) -> bool:
+    """Whether lm-eval's aggregate equals the store's accuracy."""
+    return abs(100.0 * float(results[summary["metric"]]) - summary["accuracy"]) <= TOLERANCE
+
+
+def check(job: Job, results: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
     """Raise UserError unless lm-eval's aggregate equals the store's accuracy."""
-    official = 100.0 * float(results[summary["metric"]])
-    if abs(official - summary["accuracy"]) > TOLERANCE:
+    if not agrees(results, summary):
+        official = 100.0 * float(results[summary["metric"]])
         raise UserError(
             f"{job.folder.path}: lm-eval's {summary['metric']} is {official:.4f} %, the stored samples give "
             f"{summary['accuracy']:.4f} %. The scorer has changed "

@@ -1,4 +1,4 @@
-"""Which samples a run still needs, and their requests to the decoding loop."""
+"""The documents of a run with their prompts, and their requests to the decoding loop."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+from harness.errors import UserError
 from harness.runner.job import Job
 
 
@@ -31,12 +32,6 @@ def prompts(job: Job, limit: int | None = None) -> list[Planned]:
     return found
 
 
-def plan_samples(job: Job) -> list[Planned]:
-    """The documents within the spec's limit that the run does not hold yet, in order; nothing is written."""
-    done = job.folder.done() if (job.folder.path / "run.json").exists() else set()
-    return [planned for planned in prompts(job, job.spec.limit) if planned.doc_id not in done]
-
-
 def request(job: Job, planned: Planned) -> Any:
     """The decoding loop's request; its seed depends on the run's seed and the document only."""
     from methods.decoding import Request
@@ -51,7 +46,15 @@ def prompt_hash(prompt: str) -> str:
 
 
 def template(tokenizer: Any) -> Any:
-    """The tokenizer's chat template as lm-eval calls it; an assistant prefill at the end is continued."""
+    """The tokenizer's chat template as lm-eval calls it; an assistant prefill at the end is continued.
+
+    Raises UserError when the tokenizer has none.
+    """
+    if not getattr(tokenizer, "chat_template", None):
+        raise UserError(
+            "The checkpoint's tokenizer has no chat template, but the protocol asks for one; give another --protocol "
+            "or a checkpoint that has one."
+        )
 
     def apply(history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         return str(

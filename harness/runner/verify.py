@@ -75,18 +75,19 @@ class Report:
         return said
 
 
-def verify(folder: RunFolder, *, batch_size: int = 16, device: str = "auto") -> Report:
-    """Decode every stored sample again (nothing is written) and compare.
+def verify(folder: RunFolder, *, batch_size: int = 16, device: str = "auto", limit: int | None = None) -> Report:
+    """Decode every stored sample again (nothing is written), or those of the first `limit` documents, and compare.
 
     Raises UserError when the run cannot be repeated here: another checkpoint, other data, another protocol.
     """
     run = folder.run()
     job = prepare(choose(RunSpec.of(run, batch_size=batch_size, device=device)), ModelCache())
-    for name in ("checkpoint_fingerprint", "data_fingerprint", "protocol_digest"):
-        if job.run[name] != run[name]:
+    for name in ("checkpoint_fingerprint", "tokenizer_fingerprint", "data_fingerprint", "protocol_digest"):
+        if name in run and job.run[name] != run[name]:  # older runs do not say which tokenizer they had
             raise UserError(f"{folder.path} cannot be repeated: its {name} is {run[name]}, here it is {job.run[name]}.")
     stored = {sample["doc_id"]: sample for sample in folder.samples() if not sample["truncated"]}
-    planned = [one for one in prompts(job) if one.doc_id in stored]
+    planned = [one for one in prompts(job, limit) if one.doc_id in stored]
+    stored = {one.doc_id: stored[one.doc_id] for one in planned}
     requests = [request(job, one) for one in planned]
     again = {}
     for result in decode_all(job.backbone, requests, batch_size, halved=lambda old, new: None):

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 _CHUNK = 2_000_000  # weights drawn at a time: 16 MB
+FEWEST = 5  # samples that an interval of their ratio needs
 
 
 def _z(confidence: float) -> float:
@@ -56,13 +57,14 @@ def bootstrap_ratio(
     """The interval of sum(tokens) / sum(forwards) from a studentised bootstrap over samples, on the log scale.
 
     Studentised because lengths are skewed: on 164 documents the plain percentile and BCa intervals cover too little.
-    tokens, forwards: one number per sample, `[n]`, none negative. With fewer than two samples, or no token or forward
-    at all, nothing is known of the spread: (nan, nan). Raises ValueError if the lengths differ.
+    tokens, forwards: one number per sample, `[n]`, none negative. With fewer than five samples the interval would cover
+    far too little (of three, 79 % instead of 95 %), with no token or forward there is none: (nan, nan).
+    Raises ValueError if the lengths differ.
     """
     top, bottom = np.asarray(tokens, dtype=float), np.asarray(forwards, dtype=float)
     if top.shape != bottom.shape or top.ndim != 1:
         raise ValueError("tokens and forwards must be two lists of the same length.")
-    if len(top) < 2 or bottom.sum() <= 0 or top.sum() <= 0:
+    if len(top) < FEWEST or bottom.sum() <= 0 or top.sum() <= 0:
         return float("nan"), float("nan")
     log_ratio, error = (float(value[0]) for value in _log_ratio(np.ones((1, len(top))), top, bottom))
     if error == 0:

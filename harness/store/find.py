@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.store.errors import StoreError
 from harness.store.folder import RunFolder
 
 RUNS = Path("results/runs")
@@ -15,7 +16,8 @@ RUNS = Path("results/runs")
 def find_runs(dirs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = RUNS) -> list[RunFolder]:
     """Every run folder in or below `dirs`, sorted by path; runs that --fresh set aside are not among them.
 
-    A folder that does not exist raises UsageError; one without runs gives an empty list.
+    A folder that does not exist raises UsageError, one that cannot be read StoreError; one without runs gives an empty
+    list.
     """
     many = [dirs] if isinstance(dirs, (str, os.PathLike)) else list(dirs)
     found: dict[Path, RunFolder] = {}
@@ -30,10 +32,15 @@ def find_runs(dirs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = 
 
 
 def _walk(place: Path) -> Iterator[Path]:
-    if (place / "run.json").is_file():
+    try:
+        is_run = (place / "run.json").is_file()
+        children = [] if is_run else sorted(place.iterdir())
+    except OSError as error:
+        raise StoreError(f"{place} cannot be read: {error.strerror or error}.") from None
+    if is_run:
         yield place
         return
-    for child in sorted(place.iterdir()):
+    for child in children:
         if child.is_dir() and ".old-" not in child.name and not child.name.startswith("."):
             yield from _walk(child)
 

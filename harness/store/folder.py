@@ -24,6 +24,8 @@ class RunFolder:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        if self.path.name in ("", ".."):  # `.`: the run is called after its folder
+            self.path = self.path.resolve()
         self._lock = FileLock(self.path / ".lock")
         self._samples: Appender | None = None
         self.dropped = 0  # bytes of a torn last line that opening cut off

@@ -89,17 +89,32 @@ POINT_COLUMNS = (
 
 
 def load_runs(dirs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = RUNS, *, samples: bool = True) -> Runs:
-    """Every run in or below `dirs` (a folder or several) as DataFrames; a run found in two places counts once.
+    """Every run in or below `dirs` (a folder or several) as DataFrames.
 
+    A run found in two places counts once: the finished copy, then the one with more samples.
     `samples=False` leaves the third one empty. The samples' `forwards` is the sum without draft forwards.
     Raises StoreError naming the file for a run that cannot be read, UsageError for a folder that does not exist.
     """
-    folders = list({folder.run_id: folder for folder in reversed(find_runs(dirs))}.values())[::-1]
-    rows = [_run_row(folder) for folder in folders]
+    folders, rows = _each_once(find_runs(dirs))
     runs = pd.DataFrame(rows, columns=[*RUN_COLUMNS, "finished", *SUMMARY_COLUMNS, *_INTERVALS, "path"])
     points = runs[runs["finished"].astype(bool)].assign(source="run", nominal=False)[list(POINT_COLUMNS)]
     frames = [_samples(folder, row) for folder, row in zip(folders, rows, strict=True)] if samples else []
     return Runs(runs, points.reset_index(drop=True), _concat([frame for frame in frames if len(frame)]))
+
+
+def _each_once(folders: list[RunFolder]) -> tuple[list[RunFolder], list[Row]]:
+    """The folders and their rows; of copies of one run the finished one counts, then the one with more samples."""
+    copies: dict[str, list[tuple[RunFolder, Row]]] = {}
+    for folder in folders:
+        row = _run_row(folder)
+        copies.setdefault(str(row["run_id"] or folder.run_id), []).append((folder, row))
+    chosen = [same[0] if len(same) == 1 else max(same, key=_worth) for same in copies.values()]
+    return [folder for folder, _ in chosen], [row for _, row in chosen]
+
+
+def _worth(copy: tuple[RunFolder, Row]) -> tuple[bool, int]:
+    folder, row = copy
+    return row["finished"], len(folder.done())
 
 
 _INTERVALS = ("acc_lo", "acc_hi", "tpf_lo", "tpf_hi")

@@ -24,6 +24,7 @@ IDENTITY = (
     "protocol_version",
     "protocol_digest",
     "checkpoint_fingerprint",
+    "tokenizer_fingerprint",
     "data_fingerprint",
     "seed",
     "dtype",

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from harness.store.errors import StoreError
 from harness.store.find import find_runs
 from harness.store.folder import RunFolder
+from harness.store.sessions import counted, united
 
 # what two machines may differ in for one document of one run
 _MACHINE = ("seconds",)
@@ -26,29 +27,32 @@ def merge(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], in
     """Add every run of `sources` to the store `into`; running it again adds nothing.
 
     A document that both have stays as it is in `into`. Raises StoreError, before that run is touched, if the two
-    disagree about it: the same run cannot have two outcomes.
+    disagree about it: the same run cannot have two outcomes. A half that is added brings its sessions along.
     A run's summary is copied where it still describes all its samples; otherwise `harness score RUN` writes it anew.
     """
     target = Path(into)
     total = Merged(0, 0)
     for source in find_runs(sources):
         run = source.run()
-        folder = RunFolder(target / run["suite"] / run["method"] / run["task"] / source.run_id)
+        folder = RunFolder(target / run["suite"] / run["method"] / run["task"] / run["run_id"])
         if folder.path.resolve() == source.path.resolve():
             continue
-        new = not (folder.path / "run.json").exists()
-        total = Merged(total.runs + new, total.samples + _unite(source, folder, run))
+        more = _unite(source, folder, run)
+        total = Merged(total.runs + more.runs, total.samples + more.samples)
     return total
 
 
-def _unite(source: RunFolder, folder: RunFolder, run: dict[str, Any]) -> int:
+def _unite(source: RunFolder, folder: RunFolder, run: dict[str, Any]) -> Merged:
+    new = not (folder.path / "run.json").exists()
     with folder.open(run):
         stored = {sample["doc_id"]: sample for sample in folder.samples()}
-        missing = []
+        missing, both = [], 0
         for sample in source.samples():
             if (old := stored.get(sample["doc_id"])) is None:
                 missing.append(sample)
-            elif _outcome(old) != _outcome(sample):
+                continue
+            both += 1
+            if _outcome(old) != _outcome(sample):
                 raise StoreError(
                     f"{source.path} and {folder.path} disagree about document {sample['doc_id']}; nothing was merged "
                     "there. `harness run --verify` tells which of the two this machine repeats."
@@ -56,10 +60,13 @@ def _unite(source: RunFolder, folder: RunFolder, run: dict[str, Any]) -> int:
         for sample in missing:
             folder.append(sample)
         folder.sort()
+        if missing and not new:  # a new run.json is the source's own
+            ours = counted(folder.run().get("sessions") or [], len(stored))
+            folder.update(sessions=united(ours, counted(run.get("sessions") or [], both + len(missing))))
         summary = source.summary()
         if summary is not None and not folder.finished and summary["n_samples"] == len(stored) + len(missing):
             folder.finish(summary)
-    return len(missing)
+    return Merged(int(new), len(missing))
 
 
 def _outcome(sample: dict[str, Any]) -> dict[str, Any]:

@@ -46,8 +46,8 @@ def estimate(
 ) -> list[Cost]:
     """The cost of every run of the plan, calibrated on the first `documents` of every group's first and last point.
 
-    Loads every checkpoint once, in the plan's order. A run that cannot be prepared is listed with the reason as its
-    state and no cost, as it would fail in the sweep.
+    Loads every checkpoint once, in the plan's order. A run that cannot be prepared, or a group that cannot be measured,
+    is listed with the reason as its state and no cost, as it would fail in the sweep.
     """
     from harness.runner.models import ModelCache
 
@@ -64,20 +64,27 @@ def _group(group: Group, models: Any, documents: int) -> list[Cost]:
     from harness.runner.job import choose, prepare
 
     jobs: list[Any] = []
+    costs: list[Cost] = []
     failed: list[Cost] = []
     for spec in group.specs:
         try:
-            jobs.append(prepare(choose(spec), models))
+            job = prepare(choose(spec), models)
+            costs.append(_cost(job, (0.0, 0.0)))
+            jobs.append(job)
         except Exception as error:
-            failed.append(Cost(spec, 0, 0, 0.0, 0.0, f"would fail: {error}"))
-    if not jobs:
-        return failed
-    costs = [_cost(job, (0.0, 0.0)) for job in jobs]
+            failed.append(_fails(spec, error))
     if any(cost.remaining for cost in costs):
         ends = [jobs[0]] if len(jobs) == 1 else [jobs[0], jobs[-1]]
-        rates = _measure(ends, documents, group.specs[0].batch_size)
+        try:
+            rates = _measure(ends, documents, group.specs[0].batch_size)
+        except Exception as error:  # one bad curve: the other groups are still worth an estimate, and the sweep
+            return [_fails(job.spec, error) for job in jobs] + failed
         costs = [_cost(job, _between(rates, i, len(jobs))) for i, job in enumerate(jobs)]
     return costs + failed
+
+
+def _fails(spec: RunSpec, error: Exception) -> Cost:
+    return Cost(spec, 0, 0, 0.0, 0.0, f"would fail: {str(error) or type(error).__name__}")
 
 
 def _measure(jobs: Sequence[Any], documents: int, batch_size: int) -> list[tuple[float, float]]:

@@ -32,8 +32,8 @@ class Inbox:
                 continue
             for folder in find_runs(store_of(spec)):
                 run = folder.run()
-                if folder.run_id not in found and _may_be(run, spec):
-                    found[folder.run_id] = (run, list(folder.samples()), folder.summary())
+                if run["run_id"] not in found and _may_be(run, spec):  # a copy's folder may be called otherwise
+                    found[run["run_id"]] = (run, list(folder.samples()), folder.summary())
         return found
 
     def take(self, message: tuple[Any, ...]) -> list[Outcome]:

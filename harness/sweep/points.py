@@ -102,7 +102,7 @@ def _read(path: Path) -> Points:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"--points: {path} cannot be read: {error.strerror}.") from error
-    except yaml.YAMLError as error:
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(f"--points: {path} is not valid YAML: {error}") from error
     if not isinstance(document, dict) or not all(isinstance(items, list) and items for items in document.values()):
         raise UsageError(f"--points: {path} must map method names (or `all`) to lists of values or settings.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,8 @@ def failures_text(outcomes: Sequence[Outcome]) -> str:
 
 
 def _interval(interval: tuple[float, float], digits: int) -> str:
+    if any(map(math.isnan, interval)):
+        return "-"
     return f"{interval[0]:.{digits}f} to {interval[1]:.{digits}f}"
 
 

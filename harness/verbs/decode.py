@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from harness import options
 from harness.errors import UsageError, UserError
 
 EXAMPLE = (
@@ -31,6 +32,7 @@ def decode(
     batch_size: int = typer.Option(32, min=1, help="Rows decoded at once; the result does not depend on it."),
     device: str = typer.Option("auto", help="auto, cpu or cuda."),
     dtype: str = typer.Option("auto", help="auto, float32, bfloat16, float16, int8 or nf4."),
+    as_json: options.Json = False,
 ) -> None:
     """Decode prompts given as token ids; a line's own decoder, settings and checkpoint win over the flags."""
     values = _settings(settings)
@@ -39,10 +41,12 @@ def decode(
     from rich.console import Console
     from rich.progress import Progress
 
-    from methods.decoding.lines import decode_lines, read_lines
+    from harness.show import print_json
+    from methods.decoding.lines import decode_lines
 
-    with prompts.open(encoding="utf-8") as text:
-        lines = read_lines(text, checkpoint, decoder, values)
+    if out.is_dir():
+        raise UsageError(f"--out {out} is a folder; it takes the name of a file, such as {out / 'out.jsonl'}.")
+    lines = _lines(prompts, checkpoint, decoder, values)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("decoding", total=len(lines))
         rows = list(
@@ -54,12 +58,28 @@ def decode(
                 done=lambda count: bar.update(task, completed=count),
             )
         )
+    _write(out, rows)
+    if as_json:
+        print_json({"rows": len(rows), "out": str(out)})
+    typer.echo(f"{len(rows)} rows in {out}", err=True)
+
+
+def _lines(prompts: Path, checkpoint: Path, decoder: str | None, settings: dict[str, Any]) -> list[Any]:
+    from methods.decoding.lines import read_lines
+
+    try:
+        with prompts.open(encoding="utf-8") as text:
+            return read_lines(text, checkpoint, decoder, settings)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{prompts} cannot be read as UTF-8 text: {error}.") from None
+
+
+def _write(out: Path, rows: list[Any]) -> None:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}.") from None
-    typer.echo(f"{len(rows)} rows in {out}", err=True)
 
 
 def _settings(text: str) -> dict[str, Any]:

@@ -128,7 +128,7 @@ NUMBERS = ("tpf", "accuracy", "n_samples")
 def _run_row(folder: Any) -> dict[str, Any]:
     run, summary = folder.run(), folder.summary() or {}
     return {
-        "run": folder.run_id,
+        "run": run.get("run_id") or folder.run_id,
         **{name: run[name] for name in ("suite", "method", "task")},
         "axis": run.get("axis"),
         "axis_value": run.get("axis_value"),

@@ -12,7 +12,11 @@ from harness import options
 EXAMPLE = "Example: harness run --method tad_speed --task gsm8k --limit 50 --set threshold=0.4"
 
 
+VERIFY = ("verify", "limit", "batch_size", "device", "out", "json")  # a stored run says all the rest itself
+
+
 def run(
+    ctx: typer.Context,
     method: str | None = typer.Option(None, "--method", "-m", help="A method of `harness ls methods`."),
     task: str | None = typer.Option(None, "--task", "-t", help="A task of `harness ls tasks`."),
     suite: str = typer.Option("mini", help="A suite of `harness ls suites`."),
@@ -67,8 +71,9 @@ def run(
         )
 
     if verify is not None:
+        _refuse_others(ctx)
         alone()
-        _verify(verify, out, batch_size, device, json)
+        _verify(verify, out, batch_size, device, limit, json)
         return
     with only_the_first_speaks():
         ranks = join()
@@ -114,12 +119,22 @@ def _show(outcome: Any, json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _verify(name: str, out: str, batch_size: int, device: str, json: bool) -> None:
+def _refuse_others(ctx: typer.Context) -> None:
+    """Raise UsageError for an option that --verify would have to ignore."""
+    from harness.errors import UsageError
+
+    for option in ctx.command.params:
+        source = ctx.get_parameter_source(str(option.name))
+        if option.name not in VERIFY and source is not None and source.name == "COMMANDLINE":
+            raise UsageError(f"{option.opts[0]} does not go with --verify: the stored run says it. Leave it out.")
+
+
+def _verify(name: str, out: str, batch_size: int, device: str, limit: int | None, json: bool) -> None:
     from harness.runner.verify import verify
     from harness.show import print_json
     from harness.store import find_run
 
-    report = verify(find_run(name, out), batch_size=batch_size, device=device)
+    report = verify(find_run(name, out), batch_size=batch_size, device=device, limit=limit)
     if json:
         print_json(report.as_dict())
     else:

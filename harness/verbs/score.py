@@ -46,7 +46,9 @@ def score(
         print_json({**outcome.summary, "changed": outcome.changed})
         return
     print_table([summary_row(outcome.summary)])
-    print(f"{outcome.changed} of {outcome.summary['n_samples']} samples have another score than before.")
+    print(f"{outcome.changed} of {outcome.stored} samples have another score than before.")
+    if not outcome.finished:
+        typer.echo("The run stays unfinished: it lacks documents. The command that started it goes on.", err=True)
 
 
 def _print_gold(result: dict[str, Any], json: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -29,7 +31,7 @@ def sweep(
     dry_run: bool = typer.Option(False, "--dry-run", help="Print the plan and its estimate, and stop."),
     calibrate: int = typer.Option(2, min=0, metavar="N", help="Documents per curve's end to estimate from; 0: none."),
     refine: float | None = typer.Option(
-        None, metavar="TPF", help="Add points until neighbours on a curve differ by less than this TPF."
+        None, min=0, metavar="TPF", help="Add points until neighbours on a curve differ by less than this TPF."
     ),
     refine_budget: int = typer.Option(8, min=1, metavar="N", help="Points that --refine may add to a curve."),
     shard: str | None = typer.Option(None, metavar="i/n", help="Only part i of n of the plan, one per machine."),
@@ -148,8 +150,13 @@ def _run(specs: list[RunSpec], executor: Executor, refinement: Any, out: str, su
     from harness.sweep.report import failures_text, rows, seed_rows
     from harness.sweep.run import run_sweep
 
-    with Board(len(specs)) as board:
-        outcomes = run_sweep(specs, executor, board, refinement)
+    try:
+        with Board(len(specs)) as board:
+            outcomes = run_sweep(specs, executor, board, refinement)
+    except KeyboardInterrupt:
+        again = shlex.join(["harness", *sys.argv[1:]])
+        typer.echo(f"harness: interrupted; finished samples are kept. Continue with:\n  {again}", err=True)
+        raise typer.Exit(130) from None
     table, seeds = rows(outcomes), seed_rows(outcomes)
     if as_json:
         _print_json({"runs": table, "seeds": seeds})

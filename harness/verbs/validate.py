@@ -72,12 +72,11 @@ def _protocol(path: Path) -> dict[str, Any]:
 
 
 def _recipe(path: Path, content: dict[str, Any]) -> dict[str, Any]:
+    from harness.errors import UsageError
     from methods.distill import recipe
 
-    variants = list(content.get("variants") or {})
-    if not variants:
-        from harness.errors import UsageError
-
+    variants = content.get("variants")
+    if not variants or not isinstance(variants, dict):
         raise UsageError(f"{path}: a recipe needs at least one entry under variants.")
     read = [recipe.load(str(path), variant) for variant in variants]
     return {
@@ -90,9 +89,30 @@ def _recipe(path: Path, content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _suite(path: Path) -> dict[str, Any]:
-    from harness.suites import load_suite
+    from harness.errors import UsageError
+    from harness.suites import parse
     from tasks import protocols
 
-    suite = load_suite(str(path))
-    asked = {task: protocols.get(suite.protocol(task)).digest for task in suite.tasks}
+    try:
+        suite = parse(path)
+        asked = {task: protocols.get(suite.protocol(task)).digest for task in suite.tasks}
+        _settings(suite)
+    except Exception as error:
+        if not hasattr(error, "exit_code"):
+            raise
+        raise UsageError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
     return {"name": suite.name, "title": suite.title, "arch": suite.arch, "tasks": asked, "methods": suite.methods}
+
+
+def _settings(suite: Any) -> None:
+    """Raise for a setting of a method, task, parameter or value that does not exist."""
+    from harness.errors import unknown
+    from harness.sweep.points import check_setting
+    from methods import registry
+
+    for name in suite.methods:
+        method = registry.get(name)
+        for task in suite.setting_tasks(name):
+            if task not in ("all", *suite.tasks):
+                raise unknown(f"task in settings.{name}", task, ["all", *suite.tasks])
+            check_setting(method, suite.settings(name, task))

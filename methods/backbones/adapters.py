@@ -165,19 +165,22 @@ def _config(folder: Path) -> dict[str, Any]:
             raise MethodsError(f"{folder / CONFIG}: {key}={config.get(key)!r} is not supported (plain LoRA only).")
     if config.get("modules_to_save") or config.get("alpha_pattern"):
         raise MethodsError(f"{folder / CONFIG}: modules_to_save and alpha_pattern are not supported (plain LoRA only).")
+    for key in ("r", "lora_alpha"):
+        if not isinstance(config.get(key), int | float):
+            raise MethodsError(f"{folder / CONFIG}: {key}={config.get(key)!r}; it must be a number.")
     return config
 
 
 def _places(model: Any, arch: str, folder: Path) -> dict[str, str]:
     """transformers' name -> the file's name of every LoRA tensor, after checking that each layer exists and fits."""
-    layers = dict(model.named_modules())
+    layers, known = dict(model.named_modules()), set(kinds(arch).values())
     places = {}
     for name, entry in header(folder / WEIGHTS).items():
         plain = name.removeprefix(_PREFIX).removesuffix(".weight").replace(".default", "")
         path, _, side = plain.rpartition(".lora_")
         module = path if path.startswith("model.layers.") else to_module(path, arch)
         linear = layers.get(module or "")
-        if side not in ("A", "B") or linear is None:
+        if side not in ("A", "B") or linear is None or str(module).rpartition(".")[2] not in known:
             raise MethodsError(
                 f"{folder / WEIGHTS}: the tensor {name} fits no layer of this {arch} model; "
                 "the adapter was made for another base."
@@ -192,6 +195,12 @@ def _places(model: Any, arch: str, folder: Path) -> dict[str, str]:
         places[f"{module}.lora_{side}"] = name
     if not places:
         raise MethodsError(f"{folder / WEIGHTS} holds no LoRA tensors.")
+    for place, name in places.items():
+        other = place[:-1] + ("B" if place.endswith("A") else "A")
+        if other not in places:  # the missing half would stay zero or random
+            raise MethodsError(
+                f"{folder / WEIGHTS}: the tensor {name} has no counterpart lora_{other[-1]}; download it again."
+            )
     return places
 
 
@@ -229,5 +238,5 @@ def _peft() -> Any:
     try:
         import peft
     except ImportError:
-        raise MethodsError("LoRA adapters need peft: pip install 'dllm-harness[train]'.") from None
+        raise MethodsError("LoRA adapters need peft: pip install peft.") from None
     return peft

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from methods.backbones.build import set_direction
+from methods.backbones.files import tokenizer_fingerprint
 from methods.backbones.shape import Shape
 from methods.backbones.special import Special
 from methods.backbones.store import KVStore
@@ -26,7 +27,9 @@ class Backbone:
     arch: llada | dream | a2d (bidirectional, no shift) | block (an AR model trained to fill blocks) | ar.
     shift: 0 when row i scores token i, else 1.
     model: transformers' `...ForCausalLM`, weights frozen (`model.requires_grad_(True)` to train).
-    tokenizer: None when the checkpoint holds none. fingerprint: hash of the weights' content and the config.
+    tokenizer: None when the checkpoint holds none. fingerprint: hash of the weights' content and the config;
+    tokenizer_fingerprint: of the files beside them that decide prompts and stopping, "" without any.
+    packed: `int8` or `nf4` when the weights are quantised, else None: `dtype` is then what they are computed in.
     compiled, grain: whether `compile` was called; the engine widens its windows to multiples of `grain` positions.
     """
 
@@ -43,12 +46,14 @@ class Backbone:
     ) -> None:
         self.shape, self.model, self.special = shape, model, special
         self.tokenizer, self.fingerprint, self.folder, self.notes = tokenizer, fingerprint, folder, notes
+        self.tokenizer_fingerprint = "" if folder is None else tokenizer_fingerprint(folder)
         self.arch, self.shift, self.causal = shape.arch, shape.shift, shape.causal
         self.vocab_size, self.max_positions = shape.vocab, shape.positions
         self._head, trunk = model.lm_head, model.model
         self._embed, self._layers = trunk.embed_tokens, list(trunk.layers)
         self._rotary, self._norm = trunk.rotary_emb, trunk.norm
         self.compiled, self.grain = False, 1
+        self.packed: str | None = getattr(trunk, "packed", None)
         self._run = self._through
         self._eager = model.config._attn_implementation == "eager"
         self._flash = model.config._attn_implementation == "flash_attention_2"

@@ -19,6 +19,10 @@ from methods.backbones.special import read_json
 from methods.errors import MethodsError
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+BESIDE = (  # what `special.resolve` and the tokenizer read
+    *("generation_config.json", "tokenizer.json", "tokenizer_config.json", "added_tokens.json", "chat_template.jinja"),
+    *("special_tokens_map.json", "vocab.json", "merges.txt", "tokenizer.model"),
+)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -104,7 +108,7 @@ def tensors(
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 over the shape-giving config and the weight files' content, 16 hex digits.
+    """SHA-256 over config.json and the weight files' content, 16 hex digits; for the rest `tokenizer_fingerprint`.
 
     The hash of a large file is remembered by path, size and modification time under the user's cache folder, so
     that a 16 GB checkpoint is read for it once.
@@ -113,6 +117,18 @@ def fingerprint(folder: Path) -> str:
     for path in shards(folder):
         digest.update(bytes.fromhex(file_hash(path)))
     return digest.hexdigest()[:16]
+
+
+def tokenizer_fingerprint(folder: Path) -> str:
+    """SHA-256 over the names and contents of the files beside the weights that decide prompts and stopping.
+
+    16 hex digits, "" when the folder holds none of them: tokenizer, chat template, special ids.
+    """
+    there = [folder / name for name in BESIDE if (folder / name).is_file()]
+    digest = hashlib.sha256()
+    for path in there:
+        digest.update(f"{path.name} {file_hash(path)}\n".encode())
+    return digest.hexdigest()[:16] if there else ""
 
 
 def adapter_fingerprint(folder: Path) -> str:

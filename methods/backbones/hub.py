@@ -25,10 +25,14 @@ def parse(source: str) -> tuple[str, str, str | None]:
         return "folder", source, None
     name, _, revision = source.removeprefix("hub:").partition("@")
     if not _HUB_ID.match(name) or name.startswith("."):
-        raise MethodsError(
-            f"The checkpoint {source!r} is no folder here; a hub id looks like GSAI-ML/LLaDA-8B-Instruct@main."
-        )
+        raise _no_name(source)
     return "hub", name, revision or None
+
+
+def _no_name(source: str) -> MethodsError:
+    return MethodsError(
+        f"The checkpoint {source!r} is no folder here; a hub id looks like GSAI-ML/LLaDA-8B-Instruct@main."
+    )
 
 
 def locate(source: str | Path, revision: str | None = None) -> Path:
@@ -78,6 +82,8 @@ def download(name: str, revision: str | None = None) -> Path:
     what = f"{name}@{revision}" if revision else name
     try:
         return Path(snapshot_download(name, revision=revision, allow_patterns=PATTERNS))
+    except errors.HFValidationError:  # the hub's own rules: no `--`, no `..`, not too long
+        raise _no_name(what) from None
     except errors.GatedRepoError:
         raise MethodsError(f"{what} is gated: accept its licence on its hub page, then run `hf auth login`.") from None
     except errors.RevisionNotFoundError:

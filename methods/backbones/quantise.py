@@ -16,14 +16,15 @@ def _library() -> Any:
     try:
         import bitsandbytes
     except ImportError:
-        raise MethodsError("--dtype int8 and nf4 need bitsandbytes: pip install 'dllm-harness[quant]'.") from None
+        raise MethodsError("--dtype int8 and nf4 need bitsandbytes: pip install bitsandbytes.") from None
     return bitsandbytes
 
 
 def swap(model: nn.Module, kind: str, compute: torch.dtype) -> None:
     """Replace the linear layers of all blocks by bitsandbytes' own, still without weights. In place.
 
-    kind: `int8` (LLM.int8(), Dettmers et al. 2022) or `nf4` (QLoRA, Dettmers et al. 2023).
+    kind: `int8` (LLM.int8(), Dettmers et al. 2022) or `nf4` (QLoRA, Dettmers et al. 2023);
+    `model.model.packed` says it.
     """
     bnb = _library()
     trunk: Any = model.model
@@ -35,6 +36,7 @@ def swap(model: nn.Module, kind: str, compute: torch.dtype) -> None:
             else:
                 new = bnb.nn.Linear8bitLt(*size, bias=bias, has_fp16_weights=False, device="meta")
             trunk.layers.set_submodule(name, new)
+    trunk.packed = kind
 
 
 def is_packed(name: str) -> bool:

@@ -25,7 +25,7 @@ def save(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    kind = backbone.dtype if dtype is None else pick_dtype(dtype, torch.device("cpu"))
+    kind = stored_dtype(backbone, dtype)
     state = backbone.model.state_dict()
     names = list(expected(backbone.shape))
     sizes = {name: state[name].numel() * kind.itemsize for name in names}
@@ -45,6 +45,11 @@ def save(
     return folder
 
 
+def stored_dtype(backbone: Backbone, dtype: str | torch.dtype | None) -> torch.dtype:
+    """The number format `save` writes; raises MethodsUsageError for an unknown name."""
+    return backbone.dtype if dtype is None else pick_dtype(dtype, torch.device("cpu"))
+
+
 def _write(folder: Path, groups: list[list[str]], state: dict[str, Any], kind: torch.dtype, arch: str) -> None:
     from safetensors.torch import save_file
 
@@ -62,7 +67,12 @@ def _write(folder: Path, groups: list[list[str]], state: dict[str, Any], kind: t
 
 
 def _ids(backbone: Backbone) -> dict[str, Any]:
-    """Special ids that the config does not hold yet, so that the folder says them itself."""
+    """Special ids that the config does not hold yet, so that the folder says them itself: every id that ends."""
     special, config = backbone.special, backbone.shape.hub
     ids = {"mask_token_id": special.mask, "pad_token_id": special.pad, "eos_token_id": special.eos[0]}
-    return {name: token for name, token in ids.items() if token is not None and config.get(name) is None}
+    said: dict[str, Any] = {
+        name: token for name, token in ids.items() if token is not None and config.get(name) is None
+    }
+    if len(special.eos) > 1 and config.get("eos_token_id") != list(special.eos):
+        said["eos_token_id"] = list(special.eos)
+    return said

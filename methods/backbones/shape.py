@@ -148,7 +148,8 @@ def _qwen_like(config: Mapping[str, Any], arch: str, family: str) -> Shape:
     hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
     rope = dict(config.get("rope_parameters") or config.get("rope_scaling") or {})
     theta = float(rope.pop("rope_theta", None) or config.get("rope_theta", 10000.0))
-    kind = rope.get("rope_type", rope.get("type", "default"))
+    kind = rope.get("rope_type", rope.pop("type", "default"))
+    rope["rope_type"] = kind  # older configs say `type`, which transformers does not look at beside a `rope_type`
     bias = bool(config.get("attention_bias", False))
     return Shape(
         arch=arch,

@@ -1,7 +1,8 @@
 """Special ids of a checkpoint: mask, end of sequence, end of turn, padding.
 
-They come from the checkpoint's own files, first hit wins: config.json, generation_config.json, then the names
-in the tokenizer files. A table of known vocabularies fills what those do not say. No torch here.
+They come from the checkpoint's own files: config.json, generation_config.json, then the names in the tokenizer
+files. For the mask and the padding the first hit wins; the ids that end an answer are all of them, in that order.
+A table of known vocabularies fills what those do not say. No torch here.
 """
 
 from __future__ import annotations

@@ -38,7 +38,8 @@ class V2Blocks:
         known = first_open // size * size
         caching = known > rows.own["frozen"]
         end = torch.minimum(known + size, rows.total)
-        rows.own["finished"], rows.own["grown"] = known, torch.where(caching, known, end)
+        shown = caching & rows.open.any(1)  # a finished row is planned too, and its result is cut at `grown`
+        rows.own["finished"], rows.own["grown"] = known, torch.where(shown, known, end)
         start = known + (first_open - known) // sub * sub
         inside = (rows.shape.pos >= start[:, None]) & (rows.shape.pos < torch.minimum(start + sub, end)[:, None])
         next_one = (rows.shape.pos == known[:, None]) & (rows.shape.shift == 1)

@@ -229,9 +229,11 @@ def dream_confidence_threshold(s: Setting) -> Decoder:
 
 
 def _dream_fast(s: Setting, dual: bool) -> Decoder:
-    """Fast-dLLM on Dream."""
+    """Fast-dLLM on Dream. In compat `refresh_interval` has no effect: the reference has none."""
     size, steps = _blockwise(s)
     quota = s["alg"] != "confidence_threshold"
+    if s["threshold"] is None and not quota:
+        raise MethodsUsageError("threshold=none is not allowed with alg=confidence_threshold; give one such as 0.9.")
     if not s.compat:
         rule: CommitRule = Quota() if quota else Threshold(confidence=True)
         more = {"steps": steps} if quota else {"threshold": float(s["threshold"])}

@@ -1,11 +1,11 @@
-"""Everything that can be wrong with a request, said before the first forward."""
+"""Everything that can be wrong with a request, said before the first forward; and with its logits, said after."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from methods.decoding.request import Request
-from methods.errors import MethodsUsageError
+from methods.errors import MethodsError, MethodsUsageError
 
 KIND = {"dllm": "a masked diffusion", "block": "a block diffusion", "ar": "an autoregressive"}
 
@@ -42,5 +42,20 @@ def check(backbone: Any, request: Request, index: int) -> None:
             f"Request {index}: token id {bad[0]} lies outside the vocabulary of {backbone.vocab_size}; "
             "was the prompt made with another tokenizer?"
         )
+    own_ids = (("mask_id", request.decoder.mask), *(("eos_id", token) for token in request.decoder.eos or ()))
+    for name, token in own_ids:
+        if token is not None and not 0 <= token < backbone.vocab_size:
+            raise MethodsUsageError(
+                f"Request {index}: {name}={token} lies outside the vocabulary of {backbone.vocab_size}; "
+                "leave it out to take the checkpoint's own."
+            )
     for need in request.decoder.need:
         need(request)
+
+
+def not_a_number(index: int, forward: int) -> MethodsError:
+    """The error of request `index`, some of whose logits of forward `forward` (from 1) are not a number."""
+    return MethodsError(
+        f"Request {index}: the logits of forward {forward} are not a number; "
+        "check the checkpoint and the dtype (float16 overflows where bfloat16 does not)."
+    )

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from methods.backbones.shape import SHIFT
 from methods.decoding.loop import decode
 from methods.decoding.reference import REFERENCES, reference
 from methods.decoding.request import Request, Result
@@ -83,6 +84,8 @@ def _method(name: str, values: Mapping[str, Any], folder: Path) -> tuple[Any, in
     method = registry.get(name)
     own = method.settings({key: value for key, value in values.items() if key not in OWN})
     arch = values.get("arch") or _arch(folder)
+    if arch not in SHIFT:
+        raise unknown("arch", str(arch), SHIFT)
     made = method.build(own, arch, values.get("fidelity", "fixed"))
     return made, int(values.get("gen_length", 128))
 
@@ -104,15 +107,20 @@ def decode_lines(
     dtype: str = "auto",
     done: Callable[[int], None] | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """The output rows in the order of `lines`; every checkpoint is loaded once. done(count) reports progress."""
+    """The output rows in the order of `lines`; every checkpoint is loaded once. done(count) reports progress.
+
+    Raises MethodsUsageError for a checkpoint folder that is not there, before anything is loaded.
+    """
     from methods.backbones import load
 
     found: dict[int, dict[str, Any]] = {}
-    for folder in dict.fromkeys(line.checkpoint for line in lines):
-        if not folder.is_dir():
-            raise MethodsUsageError(
-                f"There is no checkpoint folder {folder}; it should hold config.json and safetensors."
-            )
+    folders = list(dict.fromkeys(line.checkpoint for line in lines))
+    missing = [folder for folder in folders if not folder.is_dir()]
+    if missing:
+        raise MethodsUsageError(
+            f"There is no checkpoint folder {missing[0]}; it should hold config.json and safetensors."
+        )
+    for folder in folders:
         backbone = load(folder, device=device, dtype=dtype)
         places = [place for place, line in enumerate(lines) if line.checkpoint == folder]
         for result in decode(backbone, [lines[place].request for place in places], batch_size=batch_size):

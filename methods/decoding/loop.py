@@ -17,11 +17,11 @@ from typing import Any
 
 import torch
 
-from methods.decoding.check import check
+from methods.decoding.check import check, not_a_number
 from methods.decoding.request import KINDS, Decoder, Request, Result
 from methods.decoding.rows import NAN, Plan, Rows, Shape
 from methods.decoding.window import run_window
-from methods.errors import MethodsError
+from methods.errors import MethodsError, MethodsUsageError
 
 UNEVEN = 1.5  # widest over narrowest window beyond which a batch runs as two groups
 
@@ -30,9 +30,11 @@ def decode(backbone: Any, requests: Sequence[Request], *, batch_size: int = 16) 
     """Decode `requests`, at most `batch_size` at once; results come in order of completion.
 
     Requests whose decoders have the same policies share batches, whatever their settings, prompts and lengths.
-    Raises MethodsUsageError for a request that cannot be decoded (before any forward) and MethodsError naming
-    request and forward for logits that are not a number.
+    Raises MethodsUsageError for a request that cannot be decoded or a batch size below 1 (before any forward) and
+    MethodsError naming request and forward for logits that are not a number.
     """
+    if batch_size < 1:
+        raise MethodsUsageError(f"The batch size is {batch_size}; it must be at least 1.")
     requests = list(requests)
     for index, request in enumerate(requests):
         check(backbone, request, index)
@@ -105,7 +107,7 @@ class Lane:
         while index:
             tick = time.perf_counter()
             for row, bad in enumerate(host.bad):
-                if bad and not host.done[row]:
+                if bad:  # done or not: the forward that finishes a row can be the broken one
                     raise self._failure(index[row], int(rows.forwards[row]), bad)
             ended = [row for row, done in enumerate(host.done) if done]
             if ended:
@@ -196,10 +198,7 @@ class Lane:
     @staticmethod
     def _failure(index: int, forwards: int, bad: int) -> MethodsError:
         if bad == NAN:
-            return MethodsError(
-                f"Request {index}: the logits of forward {forwards} are not a number; "
-                "check the checkpoint and the dtype (float16 overflows where bfloat16 does not)."
-            )
+            return not_a_number(index, forwards)
         return MethodsError(
             f"Request {index}: after {forwards} forwards no slot is eligible although some are open; the reference "
             "decoder never ends here (the block size does not divide the generation length)."

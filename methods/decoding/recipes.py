@@ -18,6 +18,7 @@ from methods.decoding.request import Decoder, divides
 from methods.decoding.scores import Score
 from methods.decoding.speculative import PromptLookup
 from methods.decoding.stops import EndRow, FillTail, Ignore
+from methods.errors import MethodsUsageError
 
 Settings = Mapping[str, Any]
 RENAMED = {"cache_delay": "cache_delay_iter"}
@@ -30,12 +31,20 @@ def _setting(settings: Settings, arch: str, fidelity: str, **more: Any) -> Setti
 
 
 def _values(settings: Settings, *names: str) -> dict[str, float | int | bool]:
-    """The numbers of a decoder, with the temperature where it is not 0."""
+    """The numbers of a decoder, with the temperature where it is not 0.
+
+    Raises MethodsUsageError for a `top_p` that nothing would read.
+    """
     values = {name: settings[name] for name in names if settings.get(name) is not None}
+    top_p = float(settings.get("top_p", 1.0))
     if settings.get("temperature"):
         values["temperature"] = float(settings["temperature"])
-        if settings.get("top_p", 1.0) < 1:
-            values["top_p"] = float(settings["top_p"])
+        if top_p < 1:
+            values["top_p"] = top_p
+    elif top_p < 1:
+        raise MethodsUsageError(
+            f"top_p={top_p:g} needs a temperature above 0, nothing is drawn without one; set temperature, or top_p=1."
+        )
     return values
 
 
@@ -115,7 +124,11 @@ def d2f(settings: Settings, arch: str, fidelity: str) -> Decoder:
 
 
 def fast_dllm_v2(settings: Settings, arch: str, fidelity: str) -> Decoder:
-    """An autoregressive model turned block diffusion."""
+    """An autoregressive model turned block diffusion. Raises MethodsUsageError for compat: there is no such decoder."""
+    if fidelity == "compat":
+        raise MethodsUsageError(
+            "fast_dllm_v2 has no compat fidelity: its reference's quirks are not modelled; leave --fidelity out."
+        )
     values = _values(settings, "threshold", "block_size", "sub_block_size")
     rule = Threshold(confidence=True)
     return Decoder(V2Blocks(), V2Cache(aligned=True), rule, FillTail(), build.SURE, values, family="block")

@@ -42,8 +42,8 @@ CACHE = {
 }
 
 
-def _limit(default: float | None) -> dict[str, Param]:
-    return {"threshold": Param(float, default, "what a slot must pass", none=True)}
+def _limit(default: float | None, *, none: bool = True) -> dict[str, Param]:
+    return {"threshold": Param(float, default, "what a slot must pass", none=none)}
 
 
 def _alg(*names: str) -> dict[str, Param]:
@@ -59,6 +59,7 @@ _DREAM = {"max_new_tokens": LENGTH, "steps": STEPS, "eps": Param(float, 1e-3, "e
 _BLOCKS = {"block_length": BLOCK}
 _TOP_K = {"top_k": Param(int, build.TOP_K, "best tokens kept before the score (compat)", low=1, none=True)}
 _QUOTAS = ("entropy", "maskgit_plus", "topk_margin")
+_FAST = _DREAM | _BLOCKS | _TOP_K | _limit(0.9) | _alg("confidence_threshold", *_QUOTAS)
 
 
 @dataclass(frozen=True)
@@ -84,14 +85,10 @@ REFERENCES: dict[str, Reference] = {
     "llada.tad_multi_block": Reference(PIPE | _limit(0.5), build.llada_tad_multi_block),
     "dream.vanilla": Reference(_DREAM | _TOP_K | _limit(None) | _alg(*_QUOTAS), build.dream_vanilla),
     "dream.confidence_threshold": Reference(
-        _DREAM | _TOP_K | _limit(0.9) | _alg("confidence_threshold"), build.dream_confidence_threshold
+        _DREAM | _TOP_K | _limit(0.9, none=False) | _alg("confidence_threshold"), build.dream_confidence_threshold
     ),
-    "dream.fast_prefix_cache": Reference(
-        _DREAM | _BLOCKS | _TOP_K | _limit(0.9) | _alg("confidence_threshold", *_QUOTAS), build.dream_prefix, False
-    ),
-    "dream.fast_dual_cache": Reference(
-        _DREAM | _BLOCKS | _TOP_K | _limit(0.9) | _alg("confidence_threshold", *_QUOTAS), build.dream_dual, False
-    ),
+    "dream.fast_prefix_cache": Reference(_FAST, build.dream_prefix, False),
+    "dream.fast_dual_cache": Reference(_FAST, build.dream_dual, False),
     "dream.entropy_threshold": Reference(
         _DREAM | _BLOCKS | _limit(0.5) | _alg("entropy_threshold"), build.dream_entropy
     ),
@@ -105,7 +102,7 @@ REFERENCES: dict[str, Reference] = {
         | {"block_length": Param(int, None, "slots of a block", low=1, none=True)}
         | _limit(0.9)
         | EARLY
-        | _alg("entropy_threshold", "confidence_threshold", *_QUOTAS, "origin"),
+        | _alg("entropy_threshold", "confidence_threshold", *_QUOTAS),
         build.dream_tad,
     ),
     "dream.tad_multi_block": Reference(PIPE | _limit(0.9) | _alg("entropy_threshold"), build.dream_tad_multi_block),

@@ -112,11 +112,6 @@ class Rows:
     def __len__(self) -> int:
         return self.ids.shape[0]
 
-    @property
-    def number(self) -> Tensor:
-        """[B]: 0, 1, ..."""
-        return torch.arange(len(self), device=self.ids.device)
-
     def _tensors(self) -> list[tuple[str, str | None]]:
         plain = [(item.name, None) for item in fields(self) if item.name not in ("shape", "values", "own")]
         return [*plain, *(("values", name) for name in self.values), *(("own", name) for name in self.own)]

@@ -41,10 +41,14 @@ class Score:
         The mask id is never the token; ties go to the lowest id. A row of NaN has a NaN cost.
         """
         logits = logits.to(getattr(torch, self.precision))
-        drawn = logits
+        drawn = best = logits
         if "temperature" in rows.values:
-            drawn = _tempered(logits, rows, row)
-        tokens = _argmax(drawn, rows, row, pos)
+            drawn = best = _tempered(logits, rows, row)
+        if "top_p" in rows.values and rows.shape.never is not None:  # a nucleus of the mask alone has no token to draw
+            best = logits.clone()
+            best[:, rows.shape.never] = -torch.inf
+            best = _tempered(best, rows, row)
+        tokens = _argmax(best, rows, row, pos)
         shown = drawn if self.tempered else logits
         if self.top_k is not None and self.top_k < shown.shape[-1]:
             least = shown.topk(self.top_k, dim=-1).values[:, -1:]

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from methods.decoding.check import not_a_number
 from methods.decoding.request import Request, Result
 
 
@@ -24,7 +26,10 @@ class PromptLookup:
     ngram: int
 
     def __call__(self, backbone: Any, lane: Sequence[tuple[int, Request]]) -> Iterator[Result]:
-        """Decode one request after the other; transformers verifies one sequence at a time."""
+        """Decode one request after the other; transformers verifies one sequence at a time.
+
+        Raises MethodsError naming request and forward for logits that are not a number.
+        """
         for index, request in lane:
             yield self._one(backbone, index, request)
 
@@ -33,15 +38,9 @@ class PromptLookup:
         widths: list[int] = []
         offsets: list[int] = []
         base = backbone.model.get_base_model() if hasattr(backbone.model, "get_base_model") else backbone.model
-
-        def count(module: Any, args: Any, kwargs: Any) -> None:
-            ids = kwargs.get("input_ids", args[0] if args else None)
-            widths.append(ids.shape[1])
-
         ids = torch.tensor([request.prompt_ids], device=backbone.device)
-        hook = base.register_forward_pre_hook(count, with_kwargs=True)
         tick = time.perf_counter()
-        try:
+        with _watched(base, widths, index):
             out = base.generate(
                 ids,
                 attention_mask=torch.ones_like(ids),
@@ -55,8 +54,6 @@ class PromptLookup:
                 streamer=_Lengths(offsets, widths),
             )
             output = out[0, ids.shape[1] :].tolist()
-        finally:
-            hook.remove()
         seconds = time.perf_counter() - tick
         reveal = [*offsets, *[len(widths)] * len(output)][: len(output)]
         return Result(
@@ -70,6 +67,26 @@ class PromptLookup:
             seconds=seconds,
             revisions=0,
         )
+
+
+@contextmanager
+def _watched(base: Any, widths: list[int], index: int) -> Iterator[None]:
+    """While open, the width of every forward of `base` is appended to `widths`, and NaN logits raise MethodsError."""
+
+    def count(module: Any, args: Any, kwargs: Any) -> None:
+        ids = kwargs.get("input_ids", args[0] if args else None)
+        widths.append(ids.shape[1])
+
+    def finite(module: Any, args: Any, logits: torch.Tensor) -> None:
+        if bool(logits.isnan().any()):  # generate would take id 0 and go on
+            raise not_a_number(index, len(widths))
+
+    hooks = (base.register_forward_pre_hook(count, with_kwargs=True), base.lm_head.register_forward_hook(finite))
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 class _Lengths:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,35 @@ def test_unsupported_adapters_are_refused(change: dict, words: str, tmp_path: Pa
         load(tmp_path / "base", adapter=tmp_path / "lora")
     with pytest.raises(MethodsError, match="is not an adapter"):
         load(tmp_path / "base", adapter=tmp_path / "base")
+
+
+def edited(tmp_path: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> Path:
+    """A base and an adapter whose tensors `change` has edited in place; returns their folder."""
+    trained(DREAM, ["q_proj", "v_proj"], tmp_path / "base", tmp_path / "lora")
+    state = load_file(tmp_path / "lora" / adapters.WEIGHTS)
+    change(state)
+    save_file(state, tmp_path / "lora" / adapters.WEIGHTS)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("side", "other"), ["AB", "BA"])
+def test_half_an_adapter_is_none(side: str, other: str, tmp_path: Path) -> None:
+    name = "base_model.model.model.layers.1.self_attn.q_proj.lora_{}.weight"
+    place = edited(tmp_path, lambda state: state.pop(name.format(side)))
+    with pytest.raises(MethodsError, match=f"lora_{other}.weight has no counterpart lora_{side}"):
+        load(place / "base", adapter=place / "lora")
+
+
+def test_layers_outside_the_blocks_are_refused(tmp_path: Path) -> None:
+    head = {f"base_model.model.lm_head.lora_{side}.weight": shape for side, shape in (("A", (4, 32)), ("B", (64, 4)))}
+    place = edited(tmp_path, lambda state: state.update({name: torch.ones(shape) for name, shape in head.items()}))
+    with pytest.raises(MethodsError, match=r"the tensor .*lm_head.lora_A.* fits no layer"):
+        load(place / "base", adapter=place / "lora")
+
+
+@pytest.mark.parametrize("key", ["r", "lora_alpha"])
+def test_an_adapter_without_its_numbers(key: str, tmp_path: Path) -> None:
+    place = edited(tmp_path, lambda state: None)
+    edit_json(place / "lora" / adapters.CONFIG, **{key: None})
+    with pytest.raises(MethodsError, match=rf"adapter_config.json: {key}=None"):
+        load(place / "base", adapter=place / "lora")

@@ -25,6 +25,12 @@ def test_neither_folder_nor_hub_id(source: str) -> None:
         hub.parse(source)
 
 
+@pytest.mark.parametrize("source", ["org/na--me", "org/na..me", "org/" + "n" * 100])
+def test_names_that_the_hub_itself_refuses(source: str) -> None:
+    with pytest.raises(MethodsError, match="no folder here; a hub id looks like"):
+        hub.locate(source)
+
+
 def test_a_shipped_checkpoint_that_is_not_there() -> None:
     with pytest.raises(MethodsError, match="No shipped checkpoint 'mini/none'"):
         hub.locate("package:mini/none")

@@ -123,3 +123,15 @@ def test_saving_writes_ids_that_the_config_lacked(tmp_path: Path) -> None:
     write(tmp_path / "tokenizer_config.json", {"added_tokens_decoder": {"59": {"content": "[MASK]"}}})
     with pytest.raises(MethodsError, match="tokenizer files"):
         load(tmp_path)  # names without a vocabulary are no tokenizer
+
+
+def test_saving_keeps_every_id_that_ends(tmp_path: Path) -> None:
+    """The second one came from a generation_config.json, which is not written again."""
+    save(create(LLADA, 1), tmp_path / "a")
+    write(tmp_path / "a" / "generation_config.json", {"eos_token_id": [61, 7]})
+    first = load(tmp_path / "a")
+    assert first.special.eos == (61, 7)
+    again = load(save(first, tmp_path / "b"))
+    assert again.special == first.special
+    assert json.loads((tmp_path / "a" / "config.json").read_text())["eos_token_id"] == 61
+    assert json.loads((tmp_path / "b" / "config.json").read_text())["eos_token_id"] == [61, 7]

@@ -87,3 +87,13 @@ def test_an_autoregressive_checkpoint_is_turned_saved_and_decoded(tmp_path: Path
         assert after.output_ids == before.output_ids
         with pytest.raises(MethodsUsageError, match="a masked diffusion checkpoint"):
             run(back, [Request([1, 2, 3], 16, method("d3llm", "block", block_size=8))])
+
+
+def test_a_row_that_ends_inside_a_block_gives_all_its_ids() -> None:
+    """20 slots are no whole number of blocks; where an EOS ends the row the last block counts all the same."""
+    lengths = []
+    for seed in range(12):
+        model = create({**CONFIGS["block"], **IDS, "eos_token_id": seed}, seed)
+        decoder = method("fast_dllm_v2", "block", threshold=0.3, block_size=8, sub_block_size=4)
+        lengths += [len(result.output_ids) for result in run(model, [Request([40, 41, 42], 20, decoder)] * 2)]
+    assert lengths == [20] * 24

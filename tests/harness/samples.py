@@ -26,6 +26,7 @@ def make_run(**changes: Any) -> dict[str, Any]:
         "metric": "exact_match",
         "checkpoint": "package:mini/tad_speed",
         "checkpoint_fingerprint": "f00",
+        "tokenizer_fingerprint": "70c",
         "data": {"kind": "mini", "path": None, "revision": None},
         "data_fingerprint": "da7a",
         "seed": 0,

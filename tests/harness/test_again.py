@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from harness.errors import UserError
-from harness.runner import RunSpec, execute
+from harness.runner import ModelCache, RunSpec, execute
+from harness.runner.job import choose, prepare
 from harness.runner.rescore import rescore
 from harness.runner.verify import verify
-from harness.store import RunFolder
+from harness.store import RunFolder, load_runs
 
 Spec = Callable[..., RunSpec]
 
@@ -73,6 +74,32 @@ def test_other_data_cannot_be_verified(stored: RunFolder) -> None:
         verify(stored)
 
 
+def test_another_tokenizer_is_another_run(spec: Spec, tmp_path: Path) -> None:
+    """Two ids change places: the same weights read other prompts."""
+    from tests.harness.tiny import write_suite
+
+    suite = str(write_suite(tmp_path / "suite"))
+    files = tmp_path / "suite" / "checkpoint" / "tokenizer.json"
+    first = prepare(choose(spec(suite=suite)), ModelCache()).run
+    text = json.loads(files.read_text())
+    vocabulary = text["model"]["vocab"]
+    vocabulary["a"], vocabulary["b"] = vocabulary["b"], vocabulary["a"]
+    files.write_text(json.dumps(text))
+    second = prepare(choose(spec(suite=suite)), ModelCache()).run
+    assert first["checkpoint_fingerprint"] == second["checkpoint_fingerprint"]
+    assert first["tokenizer_fingerprint"] != second["tokenizer_fingerprint"]
+    assert first["run_id"] != second["run_id"]
+
+
+def test_a_run_that_does_not_say_its_tokenizer_is_still_a_run(stored: RunFolder) -> None:
+    run = json.loads((stored.path / "run.json").read_text())
+    del run["tokenizer_fingerprint"]
+    (stored.path / "run.json").write_text(json.dumps(run))
+    assert verify(stored).differing == 0
+    rescore(stored)
+    assert list(load_runs(stored.path, samples=False).runs["run_id"]) == [stored.run_id]
+
+
 def test_scoring_again_mends_scores_and_counts(stored: RunFolder) -> None:
     summary = stored.summary()
     edit(stored, 1, outcome="correct", correct=1, tokens=99, text="nonsense")
@@ -124,6 +151,65 @@ def test_the_adapter_refuses_bad_settings_before_it_loads_anything(suite: str) -
     with pytest.raises(Exception, match="Did you mean 'threshold'") as caught:
         DllmLM.create_from_arg_string(f"method=test_entropy,suite={suite},checkpoint=/nowhere,treshold=1", {})
     assert getattr(caught.value, "exit_code", None) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "code"),
+    [
+        ("method=test_entropy,gen_length=abc", "gen_length=abc is not allowed", 2),
+        ("method=test_entropy,mc_num=0", "mc_num=0 is not allowed", 2),
+        ("method=test_entropy,seed=x", "seed=x is not allowed", 2),
+        ("seed=1", "model_args needs method=NAME", 2),
+        ("method=test_entropy,out=/nonexist/x", "out=/nonexist/x cannot be written", 1),
+    ],
+)
+def test_bad_model_args_are_one_sentence(suite: str, words: str, said: str, code: int) -> None:
+    from harness.adapter import DllmLM
+
+    with pytest.raises(UserError, match=said) as caught:
+        DllmLM.create_from_arg_string(f"{words},suite={suite},checkpoint=/nowhere", {})
+    assert caught.value.exit_code == code
+
+
+def test_a_new_evaluation_begins_its_file_of_counts_anew(suite: str, tmp_path: Path) -> None:
+    from harness.adapter import DllmLM
+
+    out = tmp_path / "counts.jsonl"
+    for _ in range(2):
+        model = DllmLM.create_from_arg_string(f"method=test_entropy,suite={suite},gen_length=8,out={out}", {})
+        model.generate_until([generation("Question: 1")], disable_tqdm=True)
+    assert len(out.read_text().splitlines()) == 1
+
+
+def generation(prompt: str) -> Any:
+    """What lm-eval asks of a model for one document."""
+    from types import SimpleNamespace
+
+    return SimpleNamespace(args=(prompt, {"until": []}), doc_id=0, task_name="gsm8k")
+
+
+def test_a_chat_template_has_written_the_special_tokens_already(suite: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.adapter import DllmLM
+
+    model = DllmLM.create_from_arg_string(f"method=test_entropy,suite={suite},gen_length=8", {})
+    asked: list[bool] = []
+    monkeypatch.setattr(model.reader, "encode", lambda text, special=True: asked.append(special) or [5])
+    model._prepare(generation("Question: 1"))
+    monkeypatch.setattr(model.tokenizer, "chat_template", "{{ messages[0]['content'] }}")
+    prompt = model.apply_chat_template([{"role": "user", "content": "Question: 1"}])
+    model._prepare(generation(prompt))
+    assert asked == [True, False]
+
+
+def test_lm_evals_older_spelling_finds_our_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.lm_eval import main
+
+    seen: list[list[str]] = []
+    monkeypatch.setattr("lm_eval.__main__.cli_evaluate", lambda: seen.append(list(sys.argv)))
+    monkeypatch.setattr(sys, "argv", ["lm_eval", "--model", "dllm", "--tasks", "mini_gsm8k"])
+    main()
+    assert seen[0][1:4] == ["run", "--model", "dllm"]
+    assert "--include_path" in seen[0]
 
 
 def test_the_adapter_has_likelihoods(suite: str) -> None:

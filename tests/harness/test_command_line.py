@@ -147,6 +147,33 @@ def test_verify_says_that_a_run_repeats(store: Path, capsys: Any) -> None:
     (folder,) = find_runs(store)
     code, out, _ = in_process(capsys, "run", "--verify", folder.run_id, "--out", str(store))
     assert (code, "3 samples of" in out) == (0, True)
+    code, out, _ = in_process(capsys, "run", "--verify", folder.run_id, "--out", str(store), "--limit", "2")
+    assert (code, "2 samples of" in out) == (0, True)
+
+
+@pytest.mark.parametrize("option", [("--method", "nope"), ("--set", "x=1"), ("--seed", "0"), ("--fresh",)])
+def test_verify_refuses_what_it_would_ignore(store: Path, capsys: Any, option: tuple[str, ...]) -> None:
+    (folder,) = find_runs(store)
+    code, _, said = in_process(capsys, "run", "--verify", folder.run_id, "--out", str(store), *option)
+    assert (code, f"{option[0]} does not go with --verify" in said) == (2, True)
+
+
+def test_a_smaller_limit_has_every_key_of_the_summary(store: Path, suite: str, capsys: Any) -> None:
+    (folder,) = find_runs(store)
+    code, out, _ = in_process(capsys, *words(suite, store, "--limit", "2", "--json")[3:])
+    assert code == 0
+    assert json.loads(out)["n_samples"] == 2
+    assert set(json.loads(out)) >= set(folder.summary() or {})
+    assert json.loads(out)["lm_eval"] is None
+
+
+def test_decode_says_what_it_wrote_as_json(suite: str, tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "p.jsonl").write_text('{"id": 1, "prompt_ids": [5, 6]}\n')
+    options = ["--checkpoint", str(Path(suite).parent / "checkpoint"), "--decoder", "tad_speed", "--json"]
+    options += ["--settings", '{"gen_length": 32}', "--prompts", str(tmp_path / "p.jsonl")]
+    code, out, said = in_process(capsys, "decode", *options, "--out", str(tmp_path / "o.jsonl"))
+    assert code == 0, said
+    assert json.loads(out) == {"rows": 1, "out": str(tmp_path / "o.jsonl")}
 
 
 @pytest.mark.parametrize(

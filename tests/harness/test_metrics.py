@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.metrics import compat_tokens, keep, summarise, tpf, tpf_compat, tpf_sample_mean
-from harness.stats import bootstrap_ratio, wilson
+from harness.stats import wilson
 from tests.harness.samples import make_run, make_sample
 
 EOS, EOT, MASK, PAD = 1, 2, 3, 4
@@ -167,18 +167,27 @@ def test_a_summary_counted_by_hand() -> None:
         make_sample(2, tokens=0, forwards={"denoise": 2}, seconds=0.0, positions=5, outcome="wrong", correct=0),
         make_sample(3, tokens=0, forwards={}, seconds=0.0, positions=0, outcome="error", correct=0, truncated=True),
     ]
-    session = {"batch_size": 9, "device": "cuda:3"}
-    found = summarise(make_run(sessions=[{"batch_size": 1, "device": "cpu"}, session]), samples)
+    session = {"batch_size": 9, "device": "cuda:3", "samples": 4}
+    found = summarise(make_run(sessions=[session, {"batch_size": 1, "device": "cpu", "samples": 0}]), samples)
     assert (found["n_samples"], found["accuracy"]) == (4, 25.0)
     assert found["accuracy_ci95"] == list(wilson(1, 4))
     assert (found["tokens"], found["forwards"], found["positions"]) == (8, 10, 35)
     assert found["forwards_by_kind"] == {"prefill": 1, "denoise": 8, "refresh": 1, "draft": 7}
     assert (found["tpf"], found["tps"], found["decode_seconds"]) == (0.8, 16.0, 0.5)
     assert found["tpf_sample_mean"] == pytest.approx((2 + 0.4 + 0) / 3)
-    assert found["tpf_ci95"] == list(bootstrap_ratio([6, 2, 0], [3, 5, 2], seed=0))
+    assert found["tpf_ci95"] is None, "three decoded samples say nothing of the spread"
     assert (found["batch_size"], found["device"]) == (9, "cuda:3")
     assert (found["empty_outputs"], found["truncated"], found["errors"]) == (1, 1, 1)
     assert found["outcomes"] == {"correct": 1, "error": 1, "wrong": 2}
+
+
+def test_batch_and_device_of_sessions_that_differ_are_null() -> None:
+    from harness.show import summary_row
+
+    sessions = [{"batch_size": 1, "device": "cpu", "samples": 2}, {"batch_size": 8, "device": "cpu"}]
+    found = summarise(make_run(sessions=sessions), [make_sample(n) for n in range(4)])
+    assert (found["batch_size"], found["device"]) == (None, "cpu")
+    assert "mixed batch sizes, cpu" in summary_row(found)["TPS"]
 
 
 def test_the_summary_of_no_samples() -> None:

@@ -38,7 +38,7 @@ def test_wilson_edges() -> None:
         stats.wilson(11, 10)
 
 
-lengths = st.lists(st.tuples(st.integers(1, 300), st.integers(1, 60)), min_size=2, max_size=60)
+lengths = st.lists(st.tuples(st.integers(1, 300), st.integers(1, 60)), min_size=5, max_size=60)
 
 
 @settings(max_examples=60, deadline=None)
@@ -56,9 +56,15 @@ def test_ratio_interval_edges() -> None:
     assert all(math.isnan(x) for x in stats.bootstrap_ratio([5], [2]))
     assert all(math.isnan(x) for x in stats.bootstrap_ratio([], []))
     assert all(math.isnan(x) for x in stats.bootstrap_ratio([0, 0], [3, 4]))
-    assert stats.bootstrap_ratio([6, 9, 12], [2, 3, 4]) == pytest.approx((3.0, 3.0))
+    assert stats.bootstrap_ratio([6, 9, 12, 3, 3], [2, 3, 4, 1, 1]) == pytest.approx((3.0, 3.0))
     with pytest.raises(ValueError, match="same length"):
         stats.bootstrap_ratio([1, 2], [1])
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_tiny_runs_have_no_ratio_interval(n: int) -> None:
+    assert all(math.isnan(x) for x in stats.bootstrap_ratio([5, 9, 2, 7][:n], [2, 3, 2, 4][:n]))
+    assert not any(math.isnan(x) for x in stats.bootstrap_ratio([5, 9, 2, 7, 1], [2, 3, 2, 4, 1]))
 
 
 def test_weights_sum_to_the_number_of_documents() -> None:

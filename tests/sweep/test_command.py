@@ -54,6 +54,25 @@ def test_the_estimate_is_what_the_run_takes(suite: str, tmp_path: Path) -> None:
     assert [(row["remaining"], row["forwards"], row["state"]) for row in after] == [(0, 0, "finished")] * 2
 
 
+def test_one_curve_that_cannot_be_measured_does_not_stop_the_plan(
+    suite: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.sweep import estimate
+
+    original = estimate._measure
+
+    def measure(jobs: Any, *rest: Any) -> Any:
+        if jobs[0].spec.method == "test_other":
+            raise ZeroDivisionError("a bug in one curve")
+        return original(jobs, *rest)
+
+    monkeypatch.setattr(estimate, "_measure", measure)
+    result = sweep(suite, tmp_path, "--methods", "test_other,test_entropy", "--dry-run", "--json", "--calibrate", "1")
+    assert result.exit_code == 0, result.exception
+    states = [(row["method"], row["state"]) for row in json.loads(result.stdout)["plan"]]
+    assert states == [("test_other", "would fail: a bug in one curve")] * 2 + [("test_entropy", "planned")] * 2
+
+
 def test_failures_do_not_stop_the_rest(suite: str, tmp_path: Path) -> None:
     result = sweep(suite, tmp_path, "--methods", "test_nowhere,test_poisoned,test_entropy", "--json")
     assert result.exit_code == 1
