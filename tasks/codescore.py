@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tasks import extract, sandbox
+from tasks.reach import parse
 
 Doc = dict[str, Any]
 Filter = Callable[[list[list[str]], list[Doc]], list[list[str]]]
@@ -35,9 +36,8 @@ def entries_of(doc: Doc) -> list[str]:
 
 def used_names(test: str) -> list[str]:
     """The names a test uses that are not Python's own (all it calls, if there are no others: MBPP tests a `sum`)."""
-    try:
-        tree = ast.parse(test)
-    except SyntaxError:
+    tree = parse(test)
+    if tree is None:
         return []
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     asserted = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
@@ -87,10 +87,8 @@ def verdict(doc: Doc, program: str) -> sandbox.Verdict:
 
 
 def _meaning(program: str) -> str:
-    try:
-        return ast.dump(ast.parse(program))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return program
+    tree = parse(program)
+    return program if tree is None else ast.dump(tree)
 
 
 def process_results(doc: Doc, results: Sequence[str]) -> dict[str, float]:

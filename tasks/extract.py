@@ -105,7 +105,9 @@ def program(text: str, entries: Collection[str] = (), prompt: str = "", also: Co
     fallback = None
     for source in candidates(clean, start):
         found = longest_program(source)
-        body = ast.parse(found).body  # `found` is Python or empty
+        tree = parse(found)
+        assert tree is not None  # `found` is Python or empty
+        body = tree.body
         if all(isinstance(node, ast.Expr) for node in body):
             continue
         if start and _body(found, entries) == given:
@@ -125,4 +127,5 @@ def _within_itself(body: list[ast.stmt], entries: Collection[str]) -> bool:
 
 
 def _body(source: str, entries: Collection[str]) -> str:
-    return ast.dump(ast.parse(reachable(source, entries)))
+    tree = parse(reachable(source, entries))
+    return "" if tree is None else ast.dump(tree)

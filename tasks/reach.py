@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection
 from dataclasses import dataclass
+from threading import Lock
 
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 DEFINITION = (*FUNCTION, ast.ClassDef)
@@ -12,10 +13,16 @@ COMPOUND = (ast.For, ast.While, ast.With, ast.Try, ast.If)
 NOT_DATA = {"doctest", "unittest", "sys"}  # a call of these runs the program's own tests, or ends it
 
 
+# CPython keeps the depth of the tree under construction once for all threads and can raise SystemError when two parse
+# at a time (python/cpython#106905; seen with 3.11.7); answers are scored in threads.
+PARSING = Lock()
+
+
 def parse(source: str) -> ast.Module | None:
-    """The syntax tree of a source, None if it is not Python."""
+    """The syntax tree of a source, None if it is not Python. Safe to call from several threads."""
     try:
-        return ast.parse(source)
+        with PARSING:
+            return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

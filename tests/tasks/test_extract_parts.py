@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tasks import extract
+from tasks.reach import parse
 from tests.tasks.test_extract import ADD, HELPER, PROMPT, value
 
 
@@ -166,3 +171,21 @@ def test_a_prompt_without_a_last_line_end() -> None:
 
 def test_expressions_alone_are_no_program() -> None:
     assert extract.program("sys.setrecursionlimit(5000)") is None
+
+
+def test_no_two_threads_parse_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CPython can raise SystemError otherwise, and answers are scored in threads."""
+    inside: list[int] = []
+    seen: list[int] = []
+
+    def slow(source: str) -> ast.Module:
+        inside.append(1)
+        seen.append(len(inside))
+        time.sleep(0.01)
+        inside.pop()
+        return ast.Module(body=[], type_ignores=[])
+
+    monkeypatch.setattr(ast, "parse", slow)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(parse, ["x = 1"] * 8))
+    assert seen == [1] * 8
