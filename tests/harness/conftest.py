@@ -69,3 +69,13 @@ def registered() -> Iterator[Callable[[Any], None]]:
     yield add
     for name in added:
         del registry.all_methods()[name]
+
+
+@pytest.fixture
+def stored(spec: Callable[..., Any], models: Any) -> Any:
+    """A finished run of five documents."""
+    from harness.runner import execute
+
+    (outcome,) = execute([spec(limit=5)], model_cache=models)
+    assert outcome.folder is not None
+    return outcome.folder

@@ -11,21 +11,13 @@ from typing import Any
 import pytest
 
 from harness.errors import UserError
-from harness.runner import ModelCache, RunSpec, execute
+from harness.runner import ModelCache, RunSpec
 from harness.runner.job import choose, prepare
 from harness.runner.rescore import rescore
 from harness.runner.verify import verify
 from harness.store import RunFolder, load_runs
 
 Spec = Callable[..., RunSpec]
-
-
-@pytest.fixture
-def stored(spec: Spec, models: Any) -> RunFolder:
-    """A finished run of five documents."""
-    (outcome,) = execute([spec(limit=5)], model_cache=models)
-    assert outcome.folder is not None
-    return outcome.folder
 
 
 def edit(folder: RunFolder, doc_id: int, **changes: Any) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from harness.store import RunFolder, StoreError, find_runs
 from harness.store import find as finding
 from harness.suites import parse
 from tests.harness.samples import make_run
-from tests.harness.test_command_line import ENVIRONMENT, wait_for
+from tests.harness.test_command_line import interrupted
 from tests.harness.verbs import in_process
 
 LATIN = "title: caf\xe9\n".encode("latin-1")
@@ -141,18 +139,7 @@ def test_the_doctor_refuses_what_cannot_run(arguments: list[str], code: int, sai
 def test_sweep_names_the_command_that_continues(suite: str, tmp_path: Path) -> None:
     words = ["sweep", "--methods", "test_entropy", "--tasks", "gsm8k", "--suite", suite, "--out", str(tmp_path)]
     words += ["--limit", "400", "--batch-size", "1", "--calibrate", "0"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.harness.launch", *words],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=ENVIRONMENT,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    wait_for(tmp_path, 2, process)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate()
-    assert process.returncode == 130, said
+    said = interrupted([sys.executable, "-m", "tests.harness.launch", *words], tmp_path)
     assert f"Continue with:\n  harness {' '.join(words)}" in said
     assert "Traceback" not in said
 

@@ -41,6 +41,24 @@ def wait_for(out: Path, samples: int, process: subprocess.Popen[str]) -> None:
     raise AssertionError(f"the run ended by itself: {process.communicate()}")
 
 
+def interrupted(command: list[str], out: Path) -> str:
+    """What a command says on stderr when Ctrl-C stops it after two stored samples."""
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+        # a background job of a shell (a CI runner, say) ignores SIGINT and hands that down
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    wait_for(out, 2, process)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 130, said
+    return said
+
+
 def content(out: Path) -> str:
     """samples.jsonl of the only run in a store, without seconds."""
     (folder,) = find_runs(out)
@@ -72,18 +90,7 @@ def test_kill_9_loses_nothing_and_repeats_nothing(suite: str, tmp_path: Path) ->
 
 
 def test_ctrl_c_keeps_the_samples_and_says_how_to_go_on(suite: str, tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        words(suite, tmp_path, "--limit", "500", "--batch-size", "1"),
-        stderr=subprocess.PIPE,
-        text=True,
-        env=ENVIRONMENT,
-        # a background job of a shell (a CI runner, say) ignores SIGINT and hands that down
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    wait_for(tmp_path, 2, process)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate()
-    assert process.returncode == 130, said
+    said = interrupted(words(suite, tmp_path, "--limit", "500", "--batch-size", "1"), tmp_path)
     assert "finished samples are kept. Continue with:" in said
     assert f"harness run --method test_entropy --task gsm8k --suite {suite} --limit 500" in said
     assert "Traceback" not in said

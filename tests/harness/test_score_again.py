@@ -21,14 +21,6 @@ from tests.harness.samples import make_run, make_sample
 Spec = Callable[..., RunSpec]
 
 
-@pytest.fixture
-def stored(spec: Spec, models: Any) -> RunFolder:
-    """A finished run of five documents."""
-    (outcome,) = execute([spec(limit=5)], model_cache=models)
-    assert outcome.folder is not None
-    return outcome.folder
-
-
 def keep(folder: RunFolder, documents: set[int]) -> None:
     """Leave only some samples, and no summary: what a killed run is like."""
     with folder.open(folder.run()):
