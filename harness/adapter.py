@@ -108,6 +108,7 @@ class DllmLM(DataParallel, TemplateLM):
             "fidelity": self.fidelity,
             "checkpoint": self.key.source,
             "checkpoint_fingerprint": self.backbone.fingerprint,
+            "tokenizer_fingerprint": self.backbone.tokenizer_fingerprint,
             "dtype": self.backbone.packed or str(self.backbone.dtype),
             "tokens": tokens,
             "forwards": forwards,

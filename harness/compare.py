@@ -23,7 +23,10 @@ from harness.store import RunFolder, find_run, find_runs
 # same documents, same question: without these a pair is no pair
 _SAME = (("task", "task"), ("data_fingerprint", "data"))
 _PROTOCOL = ("protocol", "protocol_version", "protocol_digest")
-_MENTION = ("suite", "checkpoint_fingerprint", "dtype", "fidelity", "gen_length", "code_version")
+_MENTION = (
+    *("suite", "checkpoint_fingerprint", "tokenizer_fingerprint", "dtype", "fidelity", "gen_length"),
+    "code_version",
+)
 
 
 @dataclass(frozen=True)

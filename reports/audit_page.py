@@ -27,6 +27,7 @@ HEADS = {
     "different-length": "Different generation lengths in one table",
     "different-code": "One curve from different code versions",
     "different-weights": "One curve from different weights",
+    "different-tokenizer": "One curve from different tokenizers",
     "different-dtype": "Different number formats in one table",
     "different-fidelity": "Different fidelities in one table",
     "sample-errors": "Samples whose scoring failed",
@@ -52,22 +53,24 @@ def audit_document(papers: Sequence[str], suite: str | None = None, dirs: Sequen
         if paper not in published.PAPERS:
             raise unknown("paper", paper, published.PAPERS)
     points = [point for paper in papers for point in published.points(paper, suite)]
-    findings = _run_findings(dirs, suite) if dirs else []
+    findings, ours = _run_findings(dirs, suite) if dirs else ([], set())
     findings += audit_published(papers, suite) if papers else []
-    if suite and not points and not dirs:  # findings that name no suite are about any: they do not make one known
-        raise unknown("suite", suite, {name for paper in papers for name in published.suites(paper)})
+    if suite and not points and suite not in ours:  # a finding that names no suite does not make one known
+        raise unknown("suite", suite, ours | {name for paper in papers for name in published.suites(paper)})
     return {"summary": summary(findings, points), "findings": [asdict(finding) for finding in findings]}
 
 
-def _run_findings(dirs: Sequence[Path], suite: str | None) -> list[Finding]:
+def _run_findings(dirs: Sequence[Path], suite: str | None) -> tuple[list[Finding], set[str]]:
+    """What is to be said of the runs below `dirs`, and the suites that they, and the ones left out, are of."""
     from reports.audit_runs import audit_runs
     from reports.points import check_protocols, make_points
     from reports.runs import read_runs
 
     runs, findings = read_runs(dirs)
+    suites = {str(run.run["suite"]) for run in runs} | {finding.suite for finding in findings if finding.suite}
     runs = [run for run in runs if suite in (None, run.run["suite"])]
     points, duplicates, _ = make_points(runs, draws=0)
-    return [*findings, *check_protocols(runs, mixed=True), *duplicates, *audit_runs(runs, points)]
+    return [*findings, *check_protocols(runs, mixed=True), *duplicates, *audit_runs(runs, points)], suites
 
 
 def audit_markdown(document: Mapping[str, Any]) -> str:

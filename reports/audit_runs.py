@@ -62,18 +62,21 @@ def _differences(runs: Sequence[RunData]) -> list[Finding]:
 
 
 def _code(runs: Sequence[RunData]) -> list[Finding]:
-    """Points of one curve made by different versions of the code, or with different weights."""
-    keys = {"code_version": "different versions of the code", "checkpoint_fingerprint": "different weights"}
+    """Points of one curve made by different versions of the code, or with different weights or tokenizers."""
+    keys = {
+        "code_version": ("different-code", "different versions of the code"),
+        "checkpoint_fingerprint": ("different-weights", "different weights"),
+        "tokenizer_fingerprint": ("different-tokenizer", "different tokenizers"),
+    }
     findings = []
     for method in dict.fromkeys(str(run.run["method"]) for run in runs):
         own = [run for run in runs if run.run["method"] == method]
-        for key, words in keys.items():
+        for key, (check, words) in keys.items():
             values = sorted({str(run.run[key]) for run in own if run.run.get(key) is not None})
             if len(values) > 1:
                 text = (
                     f"{own[0].run['suite']}/{own[0].run['task']} {method}: its points come from {len(values)} {words}."
                 )
-                check = "different-code" if key == "code_version" else "different-weights"
                 findings.append(_finding(check, "warning", text, own[0], {key: values}))
     return findings
 

@@ -12,7 +12,11 @@ from reports.model import Finding, Point
 from reports.runs import RunData
 
 SOURCE = "run"
-KIND = ("data_fingerprint", "checkpoint_fingerprint")  # of run.json: what seeds must share to be averaged
+KIND = (
+    "data_fingerprint",
+    "checkpoint_fingerprint",
+    "tokenizer_fingerprint",
+)  # of run.json: what seeds must share to be averaged
 Groups = dict[tuple[str, ...], list[RunData]]
 
 
@@ -97,6 +101,7 @@ def _differences(runs: Sequence[RunData]) -> str:
     names = (
         "checkpoint",
         "checkpoint_fingerprint",
+        "tokenizer_fingerprint",
         "data_fingerprint",
         "dtype",
         "batch_size",

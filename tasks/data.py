@@ -135,6 +135,11 @@ def _check(task: str, dataset: Dataset, row: Row, place: str) -> None:
             raise TasksError(f"{place}: the field {name!r} is missing; it has {', '.join(map(repr, row)) or 'none'}.")
         if not isinstance(row[name], kind):
             raise TasksError(f"{place}: the field {name!r} holds {type(row[name]).__name__}, not what {task} needs.")
+    try:
+        fingerprint([row])
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start])
+        raise TasksError(f"{place}: its text holds {half}, half of a surrogate pair, which is no character.") from None
     if dataset.folder == "gsm8k" and "####" not in row["answer"]:
         raise TasksError(f"{place}: the answer has no final line '#### NUMBER'.")
     if dataset.folder == "math" and "\\boxed" not in row["solution"]:
@@ -167,11 +172,18 @@ def _folder(task: str, dataset: Dataset, source: Source, splits: Sequence[str]) 
         rows: list[Row] = []
         places: list[str] = []
         for file in files:
-            for number, row in _lines(file, file.read_bytes()):
+            for number, row in _lines(file, _content(file)):
                 rows.append(row)
                 places.append(f"{file} line {number}")
         found[split] = rows, places
     return found, {"path": str(root)}
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise TasksError(f"{file} cannot be read: {error.strerror or error}.") from None
 
 
 def _lines(file: Path, content: bytes) -> Iterable[tuple[int, Row]]:

@@ -58,6 +58,7 @@ RUN_COLUMNS = (
     "seed",
     "checkpoint",
     "checkpoint_fingerprint",
+    "tokenizer_fingerprint",
     "data",
     "data_fingerprint",
     "dtype",

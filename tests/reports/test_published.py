@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -12,6 +14,7 @@ from reports.cohort import make_cohorts
 from reports.errors import ReportUsageError
 from reports.rank import aup_rows
 from reports.tables import COLUMNS, FORMATS, PaperTable, published_table, render
+from tests.reports.make_runs import make_run
 
 TASKS = ("gsm8k", "math", "mbpp", "humaneval", "long_gsm8k")
 AUP = {
@@ -138,6 +141,15 @@ def test_an_unknown_suite_is_refused_by_the_audit() -> None:
     assert result.exception.exit_code == 2
     assert "Unknown suite 'dreem'. Did you mean 'dream'?" in str(result.exception)
     assert CliRunner().invoke(app, ["audit", "--suite", "dream"]).exit_code == 0
+
+
+def test_the_audit_of_runs_knows_their_suites(tmp_path: Path) -> None:
+    make_run(tmp_path)
+    known = CliRunner().invoke(app, ["audit", "--suite", "mini", "--runs", str(tmp_path)])
+    assert known.exit_code == 0
+    result = CliRunner().invoke(app, ["audit", "--suite", "mine", "--runs", str(tmp_path)])
+    assert isinstance(result.exception, ReportUsageError)
+    assert "Unknown suite 'mine'. Did you mean 'mini'?" in str(result.exception)
 
 
 def test_audit_sensitivity() -> None:

@@ -87,6 +87,15 @@ def test_seeds_of_other_data_or_weights_are_not_averaged(tmp_path: Path) -> None
     assert "not tad_speed-gsm8k-0.5-0." in text
 
 
+def test_seeds_of_another_tokenizer_are_not_averaged(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        make_run(tmp_path, seed=seed, tokenizer_fingerprint=f"tokenizer {seed}")
+    report = collect([tmp_path])
+    assert [point.seeds for point in report.points] == [1]
+    (text,) = checks(report, "different-seeds")
+    assert "tokenizer_fingerprint" in text
+
+
 def test_a_run_found_twice_counts_once(tmp_path: Path) -> None:
     make_run(tmp_path / "a")
     make_run(tmp_path / "b")
@@ -186,8 +195,16 @@ def test_different_documents_lengths_and_weights_are_flagged(tmp_path: Path) -> 
     make_run(tmp_path, "vanilla")
     make_run(tmp_path, threshold=0.1, n=20)
     make_run(tmp_path, threshold=0.2, gen_length=512, checkpoint_fingerprint="other", data_fingerprint="other")
+    for threshold in (0.3, 0.4):
+        make_run(tmp_path, "d2f", threshold=threshold, tokenizer_fingerprint=str(threshold))
     report = collect([tmp_path])
-    for check in ("different-samples", "different-length", "different-weights", "different-data"):
+    for check in (
+        "different-samples",
+        "different-length",
+        "different-weights",
+        "different-tokenizer",
+        "different-data",
+    ):
         assert len(checks(report, check)) == 1, check
 
 

@@ -62,6 +62,7 @@ BROKEN: list[tuple[str, str, str]] = [
     ("gsm8k", '{"question": "q"}', "line 2: the field 'answer' is missing; it has 'question'"),
     ("gsm8k", '{"question": "q", "answer": 3}', "line 2: the field 'answer' holds int"),
     ("gsm8k", '{"question": "q", "answer": "3"}', "line 2: the answer has no final line"),
+    ("gsm8k", '{"question": "\\ud800", "answer": "#### 3"}', r"line 2: its text holds '\ud800', half of a surrogate"),
     ("math", '{"problem": "p", "solution": "3"}', "line 2: the solution has no"),
     ("mbpp", '{"task_id": 1, "text": "t", "code": "c", "test_list": []}', "line 2: test_list"),
     (
@@ -97,6 +98,9 @@ def test_no_data_names_three_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "gsm8k" / "test.jsonl").write_text("\n")
     with pytest.raises(TasksError, match="no rows"):
         data.read("gsm8k", Source("folder", tmp_path))
+    (tmp_path / "math" / "test.jsonl").mkdir(parents=True)
+    with pytest.raises(TasksError, match=r"test\.jsonl cannot be read: Is a directory"):
+        data.read("math", Source("folder", tmp_path))
 
 
 def test_the_hub_without_a_network_names_three_ways(monkeypatch: pytest.MonkeyPatch) -> None:
