@@ -41,15 +41,16 @@ class Score:
         The mask id is never the token; ties go to the lowest id. A row of NaN has a NaN cost.
         """
         logits = logits.to(getattr(torch, self.precision))
-        drawn = best = logits
-        if "temperature" in rows.values:
-            drawn = best = _tempered(logits, rows, row)
+        drawn = shown = logits
         if "top_p" in rows.values and rows.shape.never is not None:  # a nucleus of the mask alone has no token to draw
-            best = logits.clone()
-            best[:, rows.shape.never] = -torch.inf
-            best = _tempered(best, rows, row)
-        tokens = _argmax(best, rows, row, pos)
-        shown = drawn if self.tempered else logits
+            drawn = logits.clone()
+            drawn[:, rows.shape.never] = -torch.inf
+        if "temperature" in rows.values:
+            apart = drawn is not logits
+            drawn = _tempered(drawn, rows, row)
+            if self.tempered:
+                shown = _tempered(logits, rows, row) if apart else drawn
+        tokens = _argmax(drawn, rows, row, pos)
         if self.top_k is not None and self.top_k < shown.shape[-1]:
             least = shown.topk(self.top_k, dim=-1).values[:, -1:]
             shown = shown.masked_fill(shown < least, torch.finfo(shown.dtype).min)
