@@ -65,10 +65,19 @@ class Suite:
         return list(self._settings)
 
     def protocol(self, task: str) -> str:
-        """The id of the default protocol of `task`. Raises UsageError naming the closest task."""
-        if task not in self._protocols:
+        """The id of the default protocol of `task`, or of the same set's for a task that another package adds to it.
+
+        Raises UsageError naming the closest task.
+        """
+        if task in self._protocols:
+            return self._protocols[task]
+        from tasks import protocols
+
+        joined = [f"{name}/{task}" for name in sorted({id.split("/")[0] for id in self._protocols.values()})]
+        added = [id for id in joined if id in protocols.ids() and protocols.added(id)]
+        if not added:
             raise unknown(f"task of the suite {self.name}", task, self._protocols)
-        return self._protocols[task]
+        return added[0]
 
     def settings(self, method: str, task: str) -> dict[str, Any]:
         """The suite's values for (method, task): `all:` with the task's own laid over; {} when it says nothing."""

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from tasks.loaded import Loaded
 
 VARIANTS = {"mini": "mini", "llada": "llada", "dream": "dream", "dream_coder": "coder"}
-SOLUTIONS = {"gsm8k": "answer", "math": "solution", "humaneval": "canonical_solution", "mbpp": "code"}
 # generated tasks have no end: of all tasks together for gold answers, of every task for `harness trajectories`
 MINI_PROBLEMS = 1600
 
@@ -116,20 +115,20 @@ def _rows(
 ) -> tuple[list[dict[str, Any]], list[str], list[str]]:
     """(rows, reference answers, gold solutions) of a task's training split."""
     from tasks import data
+    from tasks.mini import TASKS
 
-    base = data.SAME_DATA.get(task, task)  # long_gsm8k asks what gsm8k asks
-    if suite.data == "mini" and data_dir is None:
-        from tasks.mini import TASKS
-
+    dataset = data.dataset_of(task)
+    base = dataset.folder  # long_gsm8k asks what gsm8k asks
+    if suite.data == "mini" and data_dir is None and base in TASKS:
         drawn = list(islice(TASKS[base].stream("train", seed + 1), share or MINI_PROBLEMS))
         rng = random.Random(f"solutions/{task}/{seed}")
         return [p.row for p in drawn], [p.reference for p in drawn], [p.answers(rng) for p in drawn]
-    if not data.dataset_of(task).train:
+    if not dataset.train:
         raise UserError(f"{task} has no training split here; train on gsm8k, or give --tasks that have one.")
     source = _source(suite, data_dir)
     rows = data.read(task, source, train=True).train
     rows = rows[:share] if share else rows
-    gold = [str(row[SOLUTIONS[base]]) for row in rows]
+    gold = [dataset.answer(row) for row in rows]
     return rows, gold, gold
 
 

@@ -13,45 +13,11 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from tasks.catalogue import Dataset, Row, dataset_of
 from tasks.errors import TasksError, TasksUsageError, unknown
 
 KINDS = ("mini", "folder", "hub", "package")
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A data set: its folder's name, its hub id with configurations, and the fields every row must have."""
-
-    folder: str
-    hub: str
-    configs: tuple[str | None, ...]
-    fields: tuple[tuple[str, type | tuple[type, ...]], ...]
-    train: bool = False  # has a train split that few-shot examples may come from
-
-
-_CODE = (("task_id", (str, int)), ("prompt", str), ("entry_point", str), ("canonical_solution", str), ("test", str))
-_SUBJECTS = (
-    "algebra",
-    "counting_and_probability",
-    "geometry",
-    "intermediate_algebra",
-    "number_theory",
-    "prealgebra",
-    "precalculus",
-)
-_MBPP = (("task_id", (str, int)), ("code", str), ("test_list", list))
-DATASETS = {
-    "gsm8k": Dataset("gsm8k", "openai/gsm8k", ("main",), (("question", str), ("answer", str)), train=True),
-    "math": Dataset("math", "EleutherAI/hendrycks_math", _SUBJECTS, (("problem", str), ("solution", str))),
-    "humaneval": Dataset("humaneval", "openai/openai_humaneval", (None,), _CODE),
-    "mbpp": Dataset("mbpp", "google-research-datasets/mbpp", ("full",), (*_MBPP, ("text", str))),
-    "humaneval_plus": Dataset("humaneval_plus", "evalplus/humanevalplus", (None,), _CODE),
-    "mbpp_plus": Dataset("mbpp_plus", "evalplus/mbppplus", (None,), (*_MBPP, ("prompt", str), ("test", str))),
-}
-SAME_DATA = {"long_gsm8k": "gsm8k"}
 
 
 @dataclass(frozen=True)
@@ -90,14 +56,6 @@ def fingerprint(rows: Iterable[Row]) -> str:
         digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False, default=str).encode())
         digest.update(b"\n")
     return digest.hexdigest()[:16]
-
-
-def dataset_of(task: str) -> Dataset:
-    """The data set a task reads; raises TasksUsageError for an unknown task."""
-    name = SAME_DATA.get(task, task)
-    if name not in DATASETS:
-        raise unknown("task", task, [*DATASETS, *SAME_DATA])
-    return DATASETS[name]
 
 
 def read(task: str, source: Source, *, train: bool = False, rows_of: str | None = None) -> Rows:
@@ -151,11 +109,12 @@ def _check(task: str, dataset: Dataset, row: Row, place: str) -> None:
 def _mini(task: str, dataset: Dataset, source: Source, splits: Sequence[str]) -> tuple[Found, dict[str, str]]:
     from tasks.mini import TASKS
 
-    if dataset.folder not in TASKS:
+    make = dataset.make or (TASKS[dataset.folder].problems if dataset.folder in TASKS else None)
+    if make is None:
         raise TasksError(f"The mini suite has no {dataset.folder}; it has {', '.join(TASKS)}. {_ways(task, dataset)}")
     found: Found = {}
     for split in splits:
-        rows = TASKS[dataset.folder].problems(split)
+        rows = make(split)
         found[split] = rows, [f"mini {task} {split} row {i}" for i in range(1, len(rows) + 1)]
     return found, {}
 

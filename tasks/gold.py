@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from tasks.catalogue import dataset_of
 from tasks.loaded import Loaded
 from tasks.scoring import Score, score
 
 
 def answer_of(doc: dict[str, Any], task: str) -> str:
     """The text that a perfect model would write for a document."""
-    field = {"gsm8k": "answer", "long_gsm8k": "answer", "math": "solution"}.get(task)
-    return str(doc[field or ("canonical_solution" if "canonical_solution" in doc else "code")])
+    return dataset_of(task).answer(doc)
 
 
 def name_of(doc: dict[str, Any], index: int) -> str:

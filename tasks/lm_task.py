@@ -17,10 +17,9 @@ import datasets
 import yaml
 from lm_eval.api.task import ConfigurableTask
 
+from tasks.catalogue import definitions
 from tasks.data import Rows
 from tasks.protocols import Protocol
-
-DEFINITIONS = Path(__file__).parent / "definitions"
 
 
 class RowsTask(ConfigurableTask):
@@ -83,7 +82,7 @@ def _read(file: Path) -> dict[str, Any]:
 
     def function(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Function:
         module, _, name = loader.construct_scalar(node).rpartition(".")
-        if (file.parent / f"{module}.py").exists():  # beside an upstream YAML
+        if file.is_relative_to(_upstream()) and (file.parent / f"{module}.py").exists():  # beside an upstream YAML
             module = ".".join(("lm_eval", "tasks", *file.parent.relative_to(_upstream()).parts, module))
         return Function(module, name)
 
@@ -108,7 +107,7 @@ def _resolve(value: Any) -> Any:
 
 def config_of(protocol: Protocol) -> dict[str, Any]:
     """lm-eval's task configuration for a protocol: upstream's YAML, our definition, the protocol's choices."""
-    raw = _read(DEFINITIONS / f"{protocol.lm_eval_task}.yaml")
+    raw = _read(definitions()[protocol.lm_eval_task])
     if not protocol.num_fewshot:
         raw.pop("fewshot_config", None)  # its function lives in a module that imports torch by way of `evaluate`
     config = _resolve(raw)

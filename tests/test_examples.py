@@ -10,7 +10,6 @@ import random
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,32 +18,17 @@ import pytest
 import yaml
 
 from methods import registry
+from tests.outside import ROOT, metadata
 
-ROOT = Path(__file__).parents[1]
 KLASS = ROOT / "examples" / "klass"
 SUITE = ROOT / "examples" / "add_suite" / "my_suite.yaml"
-
-
-def metadata(target: Path) -> Path:
-    """What an editable install leaves on the path: the entry points of the example's pyproject. Returns the folder."""
-    project = tomllib.loads((KLASS / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    info = target / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-    info.mkdir(parents=True)
-    named = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-    (info / "METADATA").write_text(named, encoding="utf-8")
-    lines = [
-        f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in points.items())
-        for group, points in project["entry-points"].items()
-    ]
-    (info / "entry_points.txt").write_text("\n".join(lines), encoding="utf-8")
-    return target
 
 
 @pytest.fixture
 def klass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The method, as the registry finds it with the example on the path."""
     monkeypatch.syspath_prepend(str(KLASS))
-    monkeypatch.syspath_prepend(str(metadata(tmp_path / "installed")))
+    monkeypatch.syspath_prepend(str(metadata(KLASS, tmp_path / "installed")))
     before = dict(registry.all_methods())  # with what other tests of this process have registered
     registry.all_methods.cache_clear()
     yield registry.get("klass")
@@ -76,7 +60,7 @@ def code_lines(folder: Path) -> list[int]:
 def test_ls_shows_it_without_importing_torch(tmp_path: Path) -> None:
     code = "import sys; from harness.cli import main; sys.argv = ['harness', 'ls', 'methods', '--json']\n"
     code += "try: main()\nexcept SystemExit: pass\nassert 'torch' not in sys.modules"
-    path = os.pathsep.join(map(str, (ROOT, KLASS, metadata(tmp_path / "installed"))))
+    path = os.pathsep.join(map(str, (ROOT, KLASS, metadata(KLASS, tmp_path / "installed"))))
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

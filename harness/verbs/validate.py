@@ -31,7 +31,7 @@ def check(file: str) -> dict[str, Any]:
     """What a file is and holds; raises an error with exit code 2 that names the file and what is wrong."""
     from tasks import protocols
 
-    path = protocols.FOLDER / f"{file}.yaml" if file in protocols.ids() else Path(file)
+    path = protocols.file_of(file) if file in protocols.ids() else Path(file)
     content = _content(path)
     if "lm_eval_task" in content or "eos_policy" in content:
         return {"file": str(path), "kind": "protocol", **_protocol(path)}

@@ -15,10 +15,9 @@ from typing import Any
 
 import yaml
 
-from tasks.data import DATASETS
+from tasks import catalogue
 from tasks.errors import TasksError, TasksUsageError, unknown
 
-FOLDER = Path(__file__).parent
 ORDER = ("gsm8k", "long_gsm8k", "math", "humaneval", "mbpp", "humaneval_plus", "mbpp_plus")
 EOS_POLICIES = {
     "cut": "the text ends before the first EOS or EOT id",
@@ -142,27 +141,44 @@ def _check(path: Path, data: dict[str, Any]) -> None:
         raise wrong("id", f"it must be SET/{data['task']}")
     if data["user_wrapper"] is not None and "{text}" not in str(data["user_wrapper"]):
         raise wrong("user_wrapper", "it must hold {text} where the task's own text goes")
-    if data["rows"] is not None and data["rows"] not in DATASETS:
-        raise wrong("rows", f"it must be one of {', '.join(DATASETS)}")
-    definition = FOLDER.parent / "definitions" / f"{data['lm_eval_task']}.yaml"
-    if not definition.exists():
-        known = (file.stem for file in definition.parent.glob("*.yaml"))
-        raise TasksUsageError(f"{path}: {unknown('lm_eval_task', data['lm_eval_task'], known)}")
+    for field in ("task", "rows"):
+        if data[field] is not None and data[field] not in catalogue.datasets():
+            raise wrong(field, f"it must be one of {', '.join(catalogue.datasets())}")
+    if data["lm_eval_task"] not in catalogue.definitions():
+        raise TasksUsageError(f"{path}: {unknown('lm_eval_task', data['lm_eval_task'], catalogue.definitions())}")
+
+
+@cache
+def _files() -> dict[str, Path]:
+    return catalogue.files("protocols", "*/*.yaml")
+
+
+def _place(task: str) -> tuple[int, str]:
+    return (ORDER.index(task) if task in ORDER else len(ORDER), task)
 
 
 @cache
 def ids() -> tuple[str, ...]:
     """Every protocol's id, `SET/TASK`."""
-    found = (f"{file.parent.name}/{file.stem}" for file in FOLDER.glob("*/*.yaml"))
-    return tuple(sorted(found, key=lambda name: (name.split("/")[0], ORDER.index(name.split("/")[1]))))
+    return tuple(sorted(_files(), key=lambda id: (id.split("/")[0], _place(id.split("/")[1]))))
+
+
+def file_of(id: str) -> Path:
+    """The file of a protocol's id; raises TasksUsageError for an unknown one."""
+    if id not in _files():
+        raise unknown("protocol", id, ids())
+    return _files()[id]
+
+
+def added(id: str) -> bool:
+    """Whether another package brings the protocol of a known id."""
+    return not file_of(id).is_relative_to(catalogue.FOLDER)
 
 
 @cache
 def get(id: str) -> Protocol:
     """The protocol of an id such as `mini/gsm8k`; raises TasksUsageError for an unknown one."""
-    if id not in ids():
-        raise unknown("protocol", id, ids())
-    return read(FOLDER / f"{id}.yaml")
+    return read(file_of(id))
 
 
 def sets() -> list[str]:
@@ -172,8 +188,7 @@ def sets() -> list[str]:
 
 def tasks() -> list[str]:
     """The tasks that some protocol defines, in the order of the tables."""
-    found = {name.split("/")[1] for name in ids()}
-    return [name for name in ORDER if name in found]
+    return sorted({name.split("/")[1] for name in ids()}, key=_place)
 
 
 def refuse_mixture(protocols: dict[str, str], allow: bool = False) -> str | None:

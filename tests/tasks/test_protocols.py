@@ -100,7 +100,7 @@ def test_a_chat_template_is_demanded() -> None:
         loaded.requests()
 
 
-GOOD = yaml.safe_load((protocols.FOLDER / "mini" / "gsm8k.yaml").read_text())
+GOOD = yaml.safe_load(protocols.file_of("mini/gsm8k").read_text())
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"version": 0}, "version is 0"),
     ({"gen_length": "long"}, "gen_length is 'long'"),
