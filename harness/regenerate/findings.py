@@ -71,18 +71,20 @@ def seed_rows(out: Path, seeds: Mapping[str, Sequence[int]], first: int = 0) -> 
 
     `seeds` are counted from `first`, the seed of the whole regeneration.
     """
-    rows: list[dict[str, Any]] = []
+    curves: dict[str, Curve] = {}
     for name, extra in seeds.items():
-        folders = {str(first): out / "runs" / name}
-        folders |= {str(first + n): out / "runs_extra" / f"{name}.seed{first + n}" for n in extra}
-        curves = {seed: curve for seed, folder in folders.items() if (curve := read_curve(folder))}
-        if len(curves) < 2:
-            continue
-        found = measured(curves)
-        rows += [{"method": name, "seed": seed} | row for seed, row in found.items()]
-        for word, reduce in (("mean", statistics.mean), ("sd", statistics.stdev)):
+        folders = {f"{name}/{first}": out / "runs" / name}
+        folders |= {f"{name}/{first + n}": out / "runs_extra" / f"{name}.seed{first + n}" for n in extra}
+        found = {key: curve for key, folder in folders.items() if (curve := read_curve(folder))}
+        curves |= found if len(found) > 1 else {}
+    numbers = measured(curves) if curves else {}
+    rows: list[dict[str, Any]] = []
+    for name in seeds:
+        own = {key.split("/")[1]: row for key, row in numbers.items() if key.split("/")[0] == name}
+        rows += [{"method": name, "seed": seed} | row for seed, row in own.items()]
+        for word, reduce in (("mean", statistics.mean), ("sd", statistics.stdev)) if own else ():
             columns = ("accuracy_tpf1", "tpf_strict", "accuracy_default", "tpf_default", "aup")
-            rows.append({"method": name, "seed": word} | {c: reduce([r[c] for r in found.values()]) for c in columns})
+            rows.append({"method": name, "seed": word} | {c: reduce([r[c] for r in own.values()]) for c in columns})
     return rows
 
 

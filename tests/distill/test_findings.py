@@ -53,6 +53,16 @@ def test_seeds_have_a_mean_and_a_spread(tmp_path: Path) -> None:
     assert sd["tpf_default"] == pytest.approx(abs(first["tpf_default"] - second["tpf_default"]) / 2**0.5)
 
 
+def test_the_seeds_of_several_methods_are_one_cohort(tmp_path: Path) -> None:
+    out = folder(tmp_path)
+    seeds = {"tad_speed": (1,), "tad_quality": (1,)}
+    curve(out / "runs_extra" / "tad_quality.seed1", "tad_quality", 0.99, 3.0, tag="b")
+    rows = {(row["method"], row["seed"]): row for row in seed_rows(out, seeds)}
+    assert len(rows) == 8
+    alone = {row["seed"]: row for row in seed_rows(out, {"tad_speed": (1,)})}
+    assert rows["tad_speed", "0"]["aup"] < alone["0"]["aup"], "measured against the better method's accuracy"
+
+
 def test_files(tmp_path: Path) -> None:
     out = folder(tmp_path)
     assert write_findings(out, (2, 32), {"tad_speed": (1, 2)}) == {"seeds": 4, "delta": 4, "cost": 0}
