@@ -1,4 +1,4 @@
-"""SVAMP (Patel et al. 2021, arXiv:2103.07191), word problems of one step: real rows, and generated ones for mini models."""
+"""SVAMP (Patel et al. 2021, arXiv:2103.07191), word problems of one step: real rows, or rows for the mini models."""
 
 from __future__ import annotations
 
