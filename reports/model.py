@@ -16,6 +16,11 @@ POINT_COLUMNS = (
 AUP_COLUMNS = (
     *("suite", "task", "method", "source", "aup", "aup_lo", "aup_hi", "y_max", "alpha", "n_points", "cohort"),
 )
+RUN_COLUMNS = (
+    *("run_id", "suite", "method", "task", "setting", "seed", "n_samples", "checkpoint", "checkpoint_fingerprint"),
+    *("tokenizer_fingerprint", "data_fingerprint", "protocol", "protocol_digest", "fidelity", "gen_length", "dtype"),
+    *("code_version", "started", "command"),
+)
 LEADERBOARD_COLUMNS = ("suite", "method", "source", "n_tasks", "avg_accuracy", "avg_tpf", "avg_aup", "cohort")
 
 

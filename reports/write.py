@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from reports import formats
 from reports.errors import ReportError
 from reports.formats import MISSING, number, to_csv, to_latex, to_markdown
-from reports.model import AUP_COLUMNS, LEADERBOARD_COLUMNS, POINT_COLUMNS, LeaderRow, Point, Report, row
+from reports.model import AUP_COLUMNS, LEADERBOARD_COLUMNS, POINT_COLUMNS, RUN_COLUMNS, LeaderRow, Point, Report, row
 from reports.style import title
 
 SEED_COLUMNS = ("suite", "task", "method", "setting", "seeds", "accuracy", "accuracy_sd", "tpf", "tpf_sd", "run_id")
@@ -27,6 +27,8 @@ def write_tables(report: Report, folder: Path) -> list[Path]:
         "report.tex": latex(report),
         "findings.json": json.dumps([asdict(item) for item in report.findings], ensure_ascii=False, indent=1) + "\n",
     }
+    if report.runs:
+        files["runs.csv"] = to_csv([run_row(card) for card in report.runs.values()], RUN_COLUMNS)
     seeded = [point for point in report.points if point.seeds > 1]
     if seeded:
         files["seeds.csv"] = to_csv([row(item, SEED_COLUMNS) for item in seeded], SEED_COLUMNS)
@@ -40,6 +42,13 @@ def write_tables(report: Report, folder: Path) -> list[Path]:
     except OSError as error:
         raise ReportError(f"{folder} cannot be written: {error.strerror or error}. Give another --out.") from error
     return paths
+
+
+def run_row(card: Mapping[str, Any]) -> dict[str, Any]:
+    """What decided a run's outcome, as one line: the columns of runs.csv from its card."""
+    found = {name: card.get(name) for name in RUN_COLUMNS}
+    setting = json.dumps(card["setting"], sort_keys=True, ensure_ascii=False)
+    return found | {"n_samples": card["summary"].get("n_samples"), "setting": setting}
 
 
 def in_tables(report: Report) -> list[Point]:

@@ -58,6 +58,14 @@ def test_csv_columns_and_values(report: Report, tmp_path: Path) -> None:
     assert len(points) == len(report.points) == 11
     assert float(aups[0]["aup"]) == report.aup[0].aup
     assert {row["setting"] for row in points if row["method"] == "vanilla"} == {'{"threshold": 1.0}'}
+    made = {row["run_id"]: row for row in rows(tmp_path / "runs.csv")}
+    assert set(made) == {name for point in points for name in point["run_id"].split("+")}
+    for point in points:
+        run = made[point["run_id"].split("+")[0]]
+        assert (run["method"], run["task"], run["setting"]) == (point["method"], point["task"], point["setting"])
+        assert run["checkpoint_fingerprint"] == "f00d"
+        assert run["command"].startswith("harness run --method")
+        assert int(run["n_samples"]) > 0
     (seeds,) = rows(tmp_path / "seeds.csv")
     assert (seeds["method"], seeds["seeds"]) == ("my_own_method", "2")
     assert float(seeds["accuracy_sd"]) >= 0
