@@ -26,8 +26,8 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`\n]+)`")
 
 
-def _module() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_cli", DOCS / "make_cli.py")
+def _module(name: str = "make_cli") -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -71,6 +71,13 @@ def _anchors(page: Path) -> set[str]:
 def test_the_command_line_page_is_what_the_code_says() -> None:
     written = (DOCS / "cli.md").read_text(encoding="utf-8")
     assert written == _cli(), "docs/cli.md is old: run python docs/make_cli.py"
+
+
+@pytest.mark.parametrize("name", ["mini.md", "tad-delta.md"])
+def test_the_tables_of_results_are_what_the_files_say(name: str) -> None:
+    tables = _module("make_tables")
+    assert tables.PLACE.search((DOCS / name).read_text(encoding="utf-8"))
+    assert tables.page(name) == (DOCS / name).read_text(encoding="utf-8"), "run python docs/make_tables.py"
 
 
 def test_nobody_is_told_to_install_from_an_index_that_lacks_the_package() -> None:
