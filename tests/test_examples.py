@@ -112,13 +112,13 @@ def test_the_same_alone_and_in_a_batch_and_counted_right(
     model, rows = backbone(arch), requests(klass, arch, threshold=0.1, kl_threshold=1.0)
     together = run(model, rows, batch=3)
     seen: list[int] = []
-    original = type(model).hidden
+    original = model.hidden
 
-    def counted(self: Any, ids: Any, *more: Any, **named: Any) -> Any:
+    def counted(ids: Any, *more: Any, **named: Any) -> Any:
         seen.append(len(ids))
-        return original(self, ids, *more, **named)
+        return original(ids, *more, **named)
 
-    monkeypatch.setattr(type(model), "hidden", counted)
+    monkeypatch.setattr(model, "hidden", counted)  # the model itself: another test may have done so before
     for request, batched in zip(rows, together, strict=True):
         seen.clear()
         (alone,) = run(model, [request])
