@@ -16,7 +16,7 @@ from harness.errors import UserError
 from harness.runner import RunSpec, execute
 from harness.runner.parallel import part_of, take_up
 from harness.store import BusyError, RunFolder, find_runs
-from tests.harness.ranks import Ended, Ranks, verb
+from tests.harness.ranks import PATIENCE, Ended, Ranks, verb
 from tests.harness.verbs import in_process
 
 TIMES = ("tps", "decode_seconds")
@@ -121,8 +121,9 @@ def test_sigterm_of_a_launcher_is_one_sentence(suite: str, tmp_path: Path) -> No
     out = tmp_path / "two"
     with Ranks(2, tmp_path / "ranks", verb, *words(suite, out, "--limit", "500", "--batch-size", "1")) as ranks:
         ranks.until(lambda: bool(find_parts(out)))
-        for process in reversed(ranks.processes):
+        for process in reversed(ranks.processes):  # the second is gone before the first takes in what it wrote
             os.kill(process.pid, signal.SIGTERM)
+            process.join(PATIENCE)
         first, second = ranks.wait()
     assert (first.code, second.code) == (1, -signal.SIGTERM)
     assert "stopped by SIGTERM: another process of this run has died" in first.said
