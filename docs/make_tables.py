@@ -31,6 +31,11 @@ def _n(text: str, digits: int = 1) -> str:
     return f"{float(text):.{digits}f}" if text else ""
 
 
+def _span(row: dict[str, str], name: str) -> str:
+    low, high = row[f"{name}_lo"], row[f"{name}_hi"]
+    return f"[{_n(low)}, {_n(high)}]" if low else ""
+
+
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
@@ -42,20 +47,28 @@ def _mean(numbers: Sequence[float]) -> str:
 
 def leaderboard() -> str:
     """A row per method: AUP per task with its interval, the accuracy at its slowest point and at the one shown."""
+    means = {row["method"]: row for row in _read("ranks")}
     areas = {(row["method"], row["task"]): row for row in _read("aup")}
     points = _read("points")
     rows = []
     ranked = sorted(_read("leaderboard"), key=lambda row: -float(row["avg_aup"]))
     for rank, row in enumerate(ranked, 1):
         name = row["method"]
-        cells = [
-            f"{_n(a['aup'])} [{_n(a['aup_lo'])}, {_n(a['aup_hi'])}]" for a in (areas[name, task] for task in TASKS)
-        ]
+        cells = [f"{_n(a['aup'])} {_span(a, 'aup')}" for a in (areas[name, task] for task in TASKS)]
         own = [[p for p in points if (p["method"], p["task"]) == (name, task)] for task in TASKS]
         careful = [float(min(curve, key=lambda p: float(p["tpf"]))["accuracy"]) for curve in own]
         shown = f"{_n(row['avg_accuracy'])} @ {_n(row['avg_tpf'], 2)}"
-        rows.append([str(rank), f"`{name}`", f"**{_n(row['avg_aup'])}**", *cells, _mean(careful), shown])
-    header = ["rank", "method", "mean AUP", *(f"{task} AUP [95 %]" for task in TASKS)]
+        rows.append(
+            [
+                str(rank),
+                f"`{name}`",
+                f"**{_n(row['avg_aup'])}** {_span(means[name], 'avg_aup')}",
+                *cells,
+                _mean(careful),
+                shown,
+            ]
+        )
+    header = ["rank", "method", "mean AUP [95 %]", *(f"{task} AUP [95 %]" for task in TASKS)]
     return _table([*header, "accuracy at the careful end", "accuracy @ TPF shown"], rows)
 
 
@@ -87,7 +100,7 @@ def delta() -> str:
             _n(row["accuracy_tpf1"]),
             f"[{_n(row['accuracy_tpf1_lo'])}, {_n(row['accuracy_tpf1_hi'])}]",
             f"{_n(row['accuracy_default'])} @ {_n(row['tpf_default'], 2)}",
-            f"{_n(row['aup'])} [{_n(row['aup_lo'])}, {_n(row['aup_hi'])}]",
+            f"{_n(row['aup'])} {_span(row, 'aup')}",
         ]
         for row in _read("delta")
     ]
@@ -102,7 +115,7 @@ def seeds() -> str:
             row["seed"],
             _n(row["accuracy_tpf1"]),
             f"{_n(row['accuracy_default'])} @ {_n(row['tpf_default'], 2)}",
-            _n(row["aup"]) + (f" [{_n(row['aup_lo'])}, {_n(row['aup_hi'])}]" if row["aup_lo"] else ""),
+            f"{_n(row['aup'])} {_span(row, 'aup')}".strip(),
         ]
         for row in _read("seeds")
     ]

@@ -14,7 +14,7 @@ from reports.aup import ALPHA, DROP
 from reports.cards import run_card, run_cards
 from reports.cohort import JOINT, counts, make_cohorts, task_order
 from reports.errors import ReportError, unknown
-from reports.intervals import aup_intervals, with_wilson
+from reports.intervals import aup_draws, aup_intervals, mean_intervals, with_wilson
 from reports.model import Cohort, Finding, Point, Report
 from reports.points import check_protocols, make_points
 from reports.rank import aup_rows, leader_rows, shown
@@ -105,10 +105,10 @@ def _rank(
     cohorts = make_cohorts(counted, policy, joint)
     aups, leaders = [], []
     for cohort in cohorts:
-        intervals = aup_intervals(cohort, counted, samples, alpha, drop, draws)
-        rows = aup_rows(cohort, counted, alpha, drop, intervals)
+        drawn = aup_draws(cohort, counted, samples, alpha, drop, draws)
+        rows = aup_rows(cohort, counted, alpha, drop, aup_intervals(drawn))
         aups += rows
-        leaders += leader_rows(cohort, counted, rows, drop)
+        leaders += leader_rows(cohort, counted, rows, drop, mean_intervals(drawn))
     return cohorts, aups, leaders
 
 

@@ -49,6 +49,15 @@ def number(value: float | None, decimals: int = 2) -> str:
     return f"{rounded(value, decimals):.{decimals}f}"
 
 
+def interval(low: float | None, high: float | None) -> str:
+    """What stands behind a number: its interval in brackets, or nothing.
+
+    >>> interval(61.645, 70), interval(None, None)
+    (' [61.65, 70.00]', '')
+    """
+    return f" [{number(low)}, {number(high)}]" if low is not None and high is not None else ""
+
+
 def cell(value: Any) -> str:
     """A CSV cell: empty for None, 0 or 1 for a bool, the shortest exact text for a float."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):

@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.stats import Samples, aup_rows, bootstrap_aup, wilson
+from harness.stats import Samples, aup_rows, bootstrap_aups, percentile, wilson
 from reports.cohort import Member, curve, members_points
 from reports.model import Cohort, Point
 from reports.rank import Interval
 
 Array = NDArray[np.float64]
+Drawn = dict[tuple[str, Member], Array]
 
 
 def with_wilson(point: Point) -> Point:
@@ -24,32 +25,52 @@ def with_wilson(point: Point) -> Point:
     return replace(point, acc_lo=low, acc_hi=high)
 
 
-def aup_intervals(
+def aup_draws(
     cohort: Cohort, points: Sequence[Point], samples: Mapping[str, Samples], alpha: float, drop: float, draws: int
-) -> dict[tuple[str, Member], Interval]:
-    """(task, member) -> 95 % interval of AUP, for members whose points all have samples.
+) -> Drawn:
+    """(task, member) -> AUP in every draw [draws] of the joint bootstrap, for members whose points all have samples.
 
     Documents are resampled jointly over all points and members of a task, y_max with them when it is the cohort's
-    own; a y_max fixed elsewhere stays fixed. Published points have no samples: they hold y_max up and get no interval.
+    own; a y_max fixed elsewhere stays fixed. Published points have no samples: they hold y_max up and are not drawn.
+    Tasks have draws of their own: their documents have nothing to do with each other.
     """
-    found: dict[tuple[str, Member], Interval] = {}
+    found: Drawn = {}
     here = members_points(points, cohort)
-    for task in cohort.tasks if draws else ():
+    for seed, task in enumerate(cohort.tasks if draws else ()):
         curves = {member: curve(here, cohort.suite, task, member) for member in cohort.methods}
         measured = {m: own for m, own in curves.items() if own and all(point.run_id in samples for point in own)}
         if not measured:
             continue
         fixed = [p.accuracy for m, own in curves.items() if m not in measured for p in own]
         names = {f"{member}": member for member in measured}
-        drawn = bootstrap_aup(
+        drawn = bootstrap_aups(
             {name: [samples[point.run_id] for point in measured[member]] for name, member in names.items()},
             constant=fixed,
             aup=_scaled(None if cohort.policy == "cohort" else cohort.y_max[task], alpha, drop),
             draws=draws,
+            seed=seed,
         )
-        for name, (low, high) in drawn.items():
-            found[task, names[name]] = (low, high) if np.isfinite([low, high]).all() else (None, None)
+        found |= {(task, names[name]): values for name, values in drawn.items()}
     return found
+
+
+def aup_intervals(drawn: Drawn) -> dict[tuple[str, Member], Interval]:
+    """(task, member) -> 95 % interval of AUP."""
+    return {key: _interval(values) for key, values in drawn.items()}
+
+
+def mean_intervals(drawn: Drawn) -> dict[Member, Interval]:
+    """Member -> 95 % interval of the mean of its AUPs over the tasks that were drawn for it."""
+    members = dict.fromkeys(member for _, member in drawn)
+    return {
+        member: _interval(np.mean([values for (_, owner), values in drawn.items() if owner == member], axis=0))
+        for member in members
+    }
+
+
+def _interval(values: Array) -> Interval:
+    low, high = percentile(values, 0.95)
+    return (low, high) if np.isfinite([low, high]).all() else (None, None)
 
 
 class _scaled:

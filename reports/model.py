@@ -21,6 +21,7 @@ RUN_COLUMNS = (
     *("tokenizer_fingerprint", "data_fingerprint", "protocol", "protocol_digest", "fidelity", "gen_length", "dtype"),
     *("code_version", "started", "command"),
 )
+RANK_COLUMNS = (*("suite", "cohort", "rank", "method", "source", "n_tasks", "avg_aup", "avg_aup_lo", "avg_aup_hi"),)
 LEADERBOARD_COLUMNS = ("suite", "method", "source", "n_tasks", "avg_accuracy", "avg_tpf", "avg_aup", "cohort")
 
 
@@ -111,7 +112,7 @@ class LeaderRow:
     """One row of leaderboard.csv. Averages are over `n_tasks`, the tasks the row really has; all of them give a rank.
 
     avg_accuracy (percent) and avg_tpf: of the shown point per task. missing: the cohort's tasks this row lacks;
-    such a row has rank None. cells: task -> {"tpf", "accuracy", "aup"} of the shown point.
+    such a row has rank None. cells: task -> {"tpf", "accuracy", "aup"} of the shown point. avg_aup_lo and _hi: 95 %.
     """
 
     suite: str
@@ -126,6 +127,8 @@ class LeaderRow:
     rank: int | None = None
     missing: tuple[str, ...] = ()
     cells: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    avg_aup_lo: float | None = None
+    avg_aup_hi: float | None = None
 
 
 @dataclass(frozen=True)

@@ -65,10 +65,16 @@ def aup_rows(
     return rows
 
 
-def leader_rows(cohort: Cohort, points: Sequence[Point], rows: Sequence[AupRow], drop: float = DROP) -> list[LeaderRow]:
+def leader_rows(
+    cohort: Cohort,
+    points: Sequence[Point],
+    rows: Sequence[AupRow],
+    drop: float = DROP,
+    intervals: Mapping[Member, Interval] | None = None,
+) -> list[LeaderRow]:
     """One row per member, by average AUP; equal averages share a rank, as in sports: 1, 1, 3.
 
-    An incomplete row comes last, has no rank and names what it lacks.
+    An incomplete row comes last, has no rank and names what it lacks. intervals: member -> its average AUP's.
 
     Averages are over the tasks the row really has: compare them between rows of the same `n_tasks` only.
     """
@@ -81,7 +87,8 @@ def leader_rows(cohort: Cohort, points: Sequence[Point], rows: Sequence[AupRow],
                 point = shown(curve(here, cohort.suite, row.task, (method, source)), drop)
                 cells[row.task] = {"tpf": point.tpf, "accuracy": point.accuracy, "aup": row.aup}
         label = next(p.label for p in here if (p.method, p.source) == (method, source))
-        found.append(_leader(cohort, method, source, cells, label))
+        low, high = (intervals or {}).get((method, source), (None, None))
+        found.append(replace(_leader(cohort, method, source, cells, label), avg_aup_lo=low, avg_aup_hi=high))
     found.sort(key=lambda row: (bool(row.missing), -round(row.avg_aup, 9), row.method, row.source))
     ranked = [row for row in found if not row.missing]
     return [

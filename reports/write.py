@@ -10,8 +10,18 @@ from typing import Any
 
 from reports import formats
 from reports.errors import ReportError
-from reports.formats import MISSING, number, to_csv, to_latex, to_markdown
-from reports.model import AUP_COLUMNS, LEADERBOARD_COLUMNS, POINT_COLUMNS, RUN_COLUMNS, LeaderRow, Point, Report, row
+from reports.formats import MISSING, interval, number, to_csv, to_latex, to_markdown
+from reports.model import (
+    AUP_COLUMNS,
+    LEADERBOARD_COLUMNS,
+    POINT_COLUMNS,
+    RANK_COLUMNS,
+    RUN_COLUMNS,
+    LeaderRow,
+    Point,
+    Report,
+    row,
+)
 from reports.style import title
 
 SEED_COLUMNS = ("suite", "task", "method", "setting", "seeds", "accuracy", "accuracy_sd", "tpf", "tpf_sd", "run_id")
@@ -21,6 +31,7 @@ def write_tables(report: Report, folder: Path) -> list[Path]:
     """Every file that is text: CSV, Markdown, LaTeX, JSON. Raises ReportError when the folder cannot be written."""
     files = {
         "leaderboard.csv": to_csv([row(item, LEADERBOARD_COLUMNS) for item in report.leaderboard], LEADERBOARD_COLUMNS),
+        "ranks.csv": to_csv([row(item, RANK_COLUMNS) for item in report.leaderboard], RANK_COLUMNS),
         "aup.csv": to_csv([row(item, AUP_COLUMNS) for item in report.aup], AUP_COLUMNS),
         "points.csv": to_csv([row(item, POINT_COLUMNS) for item in in_tables(report)], POINT_COLUMNS),
         "report.md": markdown(report),
@@ -70,13 +81,17 @@ def leaderboard_rows(report: Report, suite: str, cohort: str) -> tuple[list[str]
             cells = [_aup_cell(report, item, task) for task in tasks]
             part = f"{item.n_tasks} of {len(tasks)}"
             rank = str(item.rank) if item.rank else MISSING
-            averages = [part, number(item.avg_accuracy), number(item.avg_tpf), number(item.avg_aup)]
+            averages = [part, number(item.avg_accuracy), number(item.avg_tpf), _mean_aup(item)]
             rows.append([rank, item.method, _label(item), item.source, *cells, *averages])
     return header, rows
 
 
 def _label(item: LeaderRow) -> str:
     return item.label if item.label and item.label != item.method else title(item.method)
+
+
+def _mean_aup(item: LeaderRow) -> str:
+    return number(item.avg_aup) + interval(item.avg_aup_lo, item.avg_aup_hi)
 
 
 def _aup_cell(report: Report, item: LeaderRow, task: str) -> str:
@@ -93,18 +108,14 @@ def point_rows(points: Sequence[Point]) -> tuple[list[str], list[list[str]]]:
     header = ["suite", "task", "method", "source", "setting", "TPF", "accuracy %", "n", "seeds"]
     rows = []
     for point in points:
-        tpf = number(point.tpf) + (" (nominal)" if point.nominal else _interval(point.tpf_lo, point.tpf_hi))
-        accuracy = number(point.accuracy) + _interval(point.acc_lo, point.acc_hi)
+        tpf = number(point.tpf) + (" (nominal)" if point.nominal else interval(point.tpf_lo, point.tpf_hi))
+        accuracy = number(point.accuracy) + interval(point.acc_lo, point.acc_hi)
         seeds = str(point.seeds) if point.source == "run" else MISSING
         if point.accuracy_sd is not None:
             seeds += f" (sd {number(point.accuracy_sd)} %, {number(point.tpf_sd)} TPF)"
         n = str(point.n_samples) if point.n_samples else MISSING
         rows.append([point.suite, point.task, point.method, point.source, point.setting, tpf, accuracy, n, seeds])
     return header, rows
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    return f" [{number(low)}, {number(high)}]" if low is not None and high is not None else ""
 
 
 def markdown(report: Report) -> str:

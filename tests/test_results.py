@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 
 from harness.regenerate.plan import RECIPES
 from harness.suites import FOLDER
+from methods import registry
 from methods.backbones.files import fingerprint
 from reports.aup import aup
 from tasks.mini import TASKS
@@ -79,3 +81,38 @@ def test_the_leaderboard_follows_from_the_points() -> None:
         areas.setdefault(row["method"], []).append(area)
     for row in table("leaderboard.csv"):
         assert float(row["avg_aup"]) == pytest.approx(sum(areas[row["method"]]) / len(TASKS))
+
+
+def test_every_point_was_made_with_the_shipped_weights() -> None:
+    runs = {row["run_id"]: row for row in table("runs.csv")}
+    methods = registry.all_methods()
+    shipped = {folder.name: fingerprint(folder) for folder in WEIGHTS.iterdir() if folder.is_dir()}
+    for point in table("points.csv"):
+        run = runs[point["run_id"]]
+        assert (run["method"], run["task"], run["setting"]) == (point["method"], point["task"], point["setting"])
+        weights = methods[point["method"]].checkpoint if point["method"] in methods else "base"  # klass is from outside
+        assert run["checkpoint_fingerprint"] == shipped[weights], point["method"]
+        assert run["command"].startswith("harness sweep ")
+        assert not run["checkpoint"].startswith("/")
+
+
+def test_ranks_follow_the_leaderboard_and_hold_its_means() -> None:
+    board = {row["method"]: float(row["avg_aup"]) for row in table("leaderboard.csv")}
+    ranks = table("ranks.csv")
+    assert {row["method"]: float(row["avg_aup"]) for row in ranks} == board
+    assert [row["method"] for row in ranks] == sorted(board, key=lambda name: -board[name])
+    assert [int(row["rank"]) for row in ranks] == list(range(1, len(ranks) + 1))
+    for row in ranks:
+        assert float(row["avg_aup_lo"]) <= float(row["avg_aup"]) <= float(row["avg_aup_hi"])
+
+
+@pytest.mark.parametrize("name", ["d3llm", "tad_quality", "tad_speed"])
+def test_three_training_seeds(name: str) -> None:
+    rows = {row["seed"]: row for row in table("seeds.csv") if row["method"] == name}
+    assert list(rows) == ["0", "1", "2", "mean", "sd"]
+    areas = [float(rows[seed]["aup"]) for seed in "012"]
+    assert float(rows["mean"]["aup"]) == pytest.approx(statistics.mean(areas), abs=2e-3)
+    assert float(rows["sd"]["aup"]) == pytest.approx(statistics.stdev(areas), abs=2e-3)
+    points = [p for p in table("points.csv") if (p["method"], p["task"]) == (name, "gsm8k")]
+    careful = min(points, key=lambda point: float(point["tpf"]))
+    assert float(rows["0"]["accuracy_tpf1"]) == pytest.approx(float(careful["accuracy"]))

@@ -5,7 +5,7 @@ the area under a curve (AUP). Everything is deterministic: the same samples and 
 """
 
 from harness.stats.curves import aup_rows, bootstrap_aup, bootstrap_aups
-from harness.stats.intervals import bootstrap_ratio, resample_weights, wilson
+from harness.stats.intervals import bootstrap_ratio, percentile, resample_weights, wilson
 from harness.stats.paired import (
     AccuracyPair,
     Difference,
@@ -34,6 +34,7 @@ __all__ = [
     "paired_accuracy",
     "paired_aup",
     "paired_ratio",
+    "percentile",
     "pool_seeds",
     "resample_weights",
     "wilson",

@@ -37,7 +37,7 @@ def report(
     """Write leaderboard, AUP and points (CSV, Markdown, LaTeX), figures (PNG, SVG, PDF) and index.html."""
     from harness.show import print_json, print_table
     from reports.collect import collect
-    from reports.formats import number
+    from reports.formats import interval, number
     from reports.write import write_report
 
     start = time.perf_counter()
@@ -66,6 +66,7 @@ def report(
     if as_json:
         print_json({"out": str(out), "files": [str(path) for path in paths], "left_out": left_out, "seconds": seconds})
         return
+    measured = any(row.avg_aup_lo is not None for row in made.leaderboard)
     rows = [
         {
             "suite": row.suite,
@@ -76,6 +77,7 @@ def report(
             "accuracy": number(row.avg_accuracy),
             "TPF": number(row.avg_tpf),
             "AUP": number(row.avg_aup),
+            **({"95 %": interval(row.avg_aup_lo, row.avg_aup_hi).strip()} if measured else {}),
         }
         for row in made.leaderboard
     ]

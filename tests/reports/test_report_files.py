@@ -58,6 +58,9 @@ def test_csv_columns_and_values(report: Report, tmp_path: Path) -> None:
     assert len(points) == len(report.points) == 11
     assert float(aups[0]["aup"]) == report.aup[0].aup
     assert {row["setting"] for row in points if row["method"] == "vanilla"} == {'{"threshold": 1.0}'}
+    ranked = rows(tmp_path / "ranks.csv")
+    assert [(r["method"], float(r["avg_aup"])) for r in ranked] == [(r.method, r.avg_aup) for r in report.leaderboard]
+    assert all(float(r["avg_aup_lo"]) <= float(r["avg_aup"]) <= float(r["avg_aup_hi"]) for r in ranked)
     made = {row["run_id"]: row for row in rows(tmp_path / "runs.csv")}
     assert set(made) == {name for point in points for name in point["run_id"].split("+")}
     for point in points:

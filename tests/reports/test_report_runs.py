@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,21 @@ def test_points_intervals_and_ranks(tmp_path: Path) -> None:
     assert {row.n_points + row.dropped for row in report.aup} == {1, 3}
     assert report.header[0].startswith("Suite mini: a real experiment at small scale")
     json.dumps(report.as_dict(), allow_nan=False)
+
+
+def test_the_interval_of_the_mean_is_that_of_independent_tasks(tmp_path: Path) -> None:
+    grid(tmp_path)
+    report = collect([tmp_path], draws=2000, y_max="method:vanilla")
+    for row in report.leaderboard:
+        assert row.avg_aup_lo <= row.avg_aup <= row.avg_aup_hi
+        own = [r.aup_hi - r.aup_lo for r in report.aup if r.method == row.method]
+        wide = row.avg_aup_hi - row.avg_aup_lo
+        # two independent halves: as wide as the root of the summed squares, far from their plain mean
+        assert wide == pytest.approx(sum(width**2 for width in own) ** 0.5 / 2, rel=0.15)
+    shutil.rmtree(tmp_path / "mini" / "vanilla" / "math")
+    alone = next(row for row in collect([tmp_path]).leaderboard if row.method == "vanilla")
+    (only,) = (row for row in collect([tmp_path]).aup if row.method == "vanilla")
+    assert (alone.avg_aup_lo, alone.avg_aup_hi) == (only.aup_lo, only.aup_hi)
 
 
 def test_the_interval_of_aup_holds_the_value(tmp_path: Path) -> None:
