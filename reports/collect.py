@@ -35,11 +35,12 @@ def collect(
     extra_points: bool = False,
     draws: int = 1000,
     replay: int = 3,
+    note: str = "",
 ) -> Report:
     """Everything a report shows, from run folders and published papers ("d3llm", "tad").
 
     suite: only this one. y_max: see `reports.cohort`. drop: percentage points. draws: of the joint bootstrap of AUP
-    (0 = no AUP intervals). replay: documents per task for the decoding replay.
+    (0 = no AUP intervals). replay: documents per task for the decoding replay. note: stands first in the header.
     Raises ReportError for runs of two protocols on one task without `mixed_protocols`, and when nothing is left;
     ReportUsageError for an unknown paper, suite or y_max policy.
     """
@@ -63,7 +64,7 @@ def collect(
     options["published"] = list(published)
     return Report(
         title="Accuracy under parallel decoding" + (f": {suite}" if suite else ""),
-        header=_header(points, mixed, cohorts, findings, options),
+        header=((note,) if note else ()) + _header(points, mixed, cohorts, findings, options),
         methods=_methods(points),
         tasks=_tasks(points),
         points=tuple(points),

@@ -71,7 +71,8 @@ def stages(
     sweeps = [_sweep(out, profile, method) for method in rows]
     done = tuple(stage.name for stage in sweeps)
     plan += [_training(out, name, profile, seed, common) for name in recipes] + sweeps
-    report = ("report", "--runs", str(out / "runs"), "--out", str(out / "report"))
+    note = ("--note", profile.note) if profile.note else ()
+    report = ("report", "--runs", str(out / "runs"), *note, "--out", str(out / "report"))
     plan.append(Stage("report", report, (out / "report" / "leaderboard.csv",), done, ("reports/**/*.py",)))
     cards = ("results", str(out / "weights"), str(out / "runs"))
     plan.append(Stage("cards", cards, (out / "weights" / "results.json",), done, module=STEPS))

@@ -14,6 +14,7 @@ class Profile:
     distil_steps: by recipe, 0 = the recipe's own. points: `harness sweep --points` by method; else the method's own.
     extra_seeds: by recipe, seeds beside the regeneration's own and counted from it, for the spread.
     deltas: values of TAD's delta beside TAD-Quality's, each trained as long as TAD-Quality; together the ablation.
+    note: stands above every table of the report.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Profile:
     points: dict[str, str] = field(default_factory=dict)
     extra_seeds: dict[str, tuple[int, ...]] = field(default_factory=dict)
     deltas: tuple[int, ...] = ()
+    note: str = ""
 
     def steps_of(self, recipe: str) -> int:
         """Steps of a recipe under this profile; 0 = the recipe's own."""
@@ -47,6 +49,7 @@ PROFILES = {
         distil_steps={"all": 60, "fast_dllm_v2": 120},
         limit=40,
         points=POINTS,
+        note="Quick profile: short trainings and few problems show that the path works, not how methods compare.",
     ),
     "full": Profile(
         name="full",

@@ -30,6 +30,7 @@ def report(
         False, "--extra-points", help="Count published points that were left out of the papers' tables."
     ),
     draws: int = typer.Option(1000, min=0, help="Draws of the joint bootstrap behind AUP intervals; 0: none."),
+    note: str = typer.Option("", help="A sentence that stands above every table.", metavar="TEXT"),
     figures: bool = typer.Option(True, help="Draw the figures."),
     page: bool = typer.Option(True, help="Write index.html."),
     as_json: bool = typer.Option(False, "--json", help="Say what was written as JSON."),
@@ -53,6 +54,7 @@ def report(
         mixed_protocols=mixed_protocols,
         extra_points=extra_points,
         draws=draws,
+        note=note,
     )
     paths = write_report(made, out, figures=figures, page=page)
     for line in made.header:

@@ -102,6 +102,12 @@ def test_further_seeds_are_further_and_findings_promise_what_can_be_found(tmp_pa
     assert {file.name for file in one["findings"].output} == {"seeds.csv", "cost.csv"}
 
 
+def test_a_quick_report_says_so(tmp_path: Path) -> None:
+    quick, full = ({stage.name: stage for stage in stages(tmp_path, profile_of(name))} for name in ("quick", "full"))
+    assert "Quick profile" in quick["report"].command[quick["report"].command.index("--note") + 1]
+    assert "--note" not in full["report"].command
+
+
 def test_a_change_of_what_makes_the_data_is_seen_by_the_training(tmp_path: Path) -> None:
     plan = {stage.name: stage for stage in stages(tmp_path, profile_of("quick"))}
     for name in ("trajectories_plain", "d3llm", "fast_dllm_v2"):

@@ -87,6 +87,14 @@ def test_leaderboard_markdown_and_latex_show_what_is_missing(report: Report) -> 
     assert "Suite mini" in tex
 
 
+def test_a_note_stands_above_every_table(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs")
+    noted = collect([tmp_path / "runs"], note="Half of the problems | only.", replay=0)
+    assert noted.header[0] == "Half of the problems | only."
+    assert "Half of the problems" in markdown(noted).split("## ")[0]
+    assert "% Half of the problems" in latex(noted)
+
+
 def test_published_files(tmp_path: Path) -> None:
     write_tables(collect(published=["d3llm", "tad"]), tmp_path)
     points = rows(tmp_path / "points.csv")
