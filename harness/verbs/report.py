@@ -38,7 +38,7 @@ def report(
     """Write leaderboard, AUP and points (CSV, Markdown, LaTeX), figures (PNG, SVG, PDF) and index.html."""
     from harness.show import print_json, print_table
     from reports.collect import collect
-    from reports.formats import interval, number
+    from reports.formats import number
     from reports.write import write_report
 
     start = time.perf_counter()
@@ -79,7 +79,7 @@ def report(
             "accuracy": number(row.avg_accuracy),
             "TPF": number(row.avg_tpf),
             "AUP": number(row.avg_aup),
-            **({"95 %": interval(row.avg_aup_lo, row.avg_aup_hi).strip()} if measured else {}),
+            **({"95 %": f"{number(row.avg_aup_lo, 1)} to {number(row.avg_aup_hi, 1)}"} if measured else {}),
         }
         for row in made.leaderboard
     ]
