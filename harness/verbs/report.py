@@ -79,7 +79,7 @@ def report(
             "accuracy": number(row.avg_accuracy),
             "TPF": number(row.avg_tpf),
             "AUP": number(row.avg_aup),
-            **({"95 %": f"{number(row.avg_aup_lo, 1)} to {number(row.avg_aup_hi, 1)}"} if measured else {}),
+            **({"95 %": f"{number(row.avg_aup_lo, 1)}–{number(row.avg_aup_hi, 1)}"} if measured else {}),
         }
         for row in made.leaderboard
     ]
