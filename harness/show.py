@@ -12,8 +12,10 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
-def print_table(rows: Sequence[Mapping[str, Any]], as_json: bool = False) -> None:
-    """Print rows that share their keys as a table, or as JSON."""
+def print_table(
+    rows: Sequence[Mapping[str, Any]], as_json: bool = False, short: Mapping[str, str] | None = None
+) -> None:
+    """Print rows that share their keys as a table, or as JSON. short: key -> its heading in the table."""
     if as_json:
         print_json(list(rows))
         return
@@ -23,7 +25,7 @@ def print_table(rows: Sequence[Mapping[str, Any]], as_json: bool = False) -> Non
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in rows[0] if rows else ():
-        table.add_column(name, overflow="fold")
+        table.add_column((short or {}).get(name, name), overflow="fold")
     for row in rows:
         table.add_row(*(Text("" if value is None else str(value)) for value in row.values()))
     Console().print(table if rows else "nothing yet")

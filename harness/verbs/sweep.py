@@ -121,7 +121,7 @@ def _show_plan(specs: list[RunSpec], documents: int, as_json: bool) -> list[dict
             costs = estimate(groups(specs), documents, status.update)
         rows, last = [cost.row() for cost in costs], total(costs)
     if not as_json:
-        print_table(rows)
+        print_table(rows, short={"documents": "docs", "remaining": "left", "forwards": "NFE"})
         print(last)
     return rows
 
@@ -161,7 +161,7 @@ def _run(specs: list[RunSpec], executor: Executor, refinement: Any, out: str, su
     if as_json:
         _print_json({"runs": table, "seeds": seeds})
     else:
-        print_table(table)
+        print_table(table, short={"accuracy": "acc %"})
         if seeds:
             print("\nSeeds combined (documents are resampled; sd is the spread between seeds):")
             print_table(seeds)
