@@ -140,6 +140,7 @@ TITLES = {
     "fast_dllm_prefix": "Fast-dLLM (prefix cache)",
     "fast_dllm_factor": "Fast-dLLM (factor)",
     "d3llm_cache": "d3LLM (cache)",
+    "fast_dllm_v2": "Fast-dLLM v2",  # the papers' row is of 7B, a run is of any size
     "multi_block": "Multi-block",
 }
 
