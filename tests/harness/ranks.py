@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import sys
 import time
 import traceback
@@ -24,6 +25,7 @@ from harness.distributed import leave
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([__name__])
+GREETING = re.compile(r"^\[Gloo\] Rank .*\n", re.MULTILINE)  # what torch before 2.13 prints itself
 PATIENCE = 240.0  # seconds until a group that does not end is a failure
 
 
@@ -74,7 +76,7 @@ class Ranks:
 
     def _ended(self, rank: int) -> Ended:
         code = self.processes[rank].exitcode
-        texts = [(self.folder / f"{name}{rank}").read_text() for name in ("out", "err")]
+        texts = [GREETING.sub("", (self.folder / f"{name}{rank}").read_text()) for name in ("out", "err")]
         return Ended(-999 if code is None else code, *texts)
 
 
