@@ -25,7 +25,7 @@ from harness.distributed import leave
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([__name__])
-GREETING = re.compile(r"^\[Gloo\] Rank .*\n", re.MULTILINE)  # what torch before 2.13 prints itself
+GREETING = re.compile(r"^\[Gloo\] Rank .*\n", re.MULTILINE)  # what torch 2.9 prints itself
 PATIENCE = 240.0  # seconds until a group that does not end is a failure
 
 
