@@ -36,6 +36,10 @@ def _span(row: dict[str, str], name: str) -> str:
     return f"[{_n(low)}, {_n(high)}]" if low else ""
 
 
+def _aup(row: dict[str, str]) -> str:
+    return f"{_n(row['aup'])} {_span(row, 'aup')}".strip()
+
+
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
@@ -54,7 +58,7 @@ def leaderboard() -> str:
     ranked = sorted(_read("leaderboard"), key=lambda row: -float(row["avg_aup"]))
     for rank, row in enumerate(ranked, 1):
         name = row["method"]
-        cells = [f"{_n(a['aup'])} {_span(a, 'aup')}" for a in (areas[name, task] for task in TASKS)]
+        cells = [_aup(areas[name, task]) for task in TASKS]
         own = [[p for p in points if (p["method"], p["task"]) == (name, task)] for task in TASKS]
         careful = [float(min(curve, key=lambda p: float(p["tpf"]))["accuracy"]) for curve in own]
         shown = f"{_n(row['avg_accuracy'])} @ {_n(row['avg_tpf'], 2)}"
@@ -100,7 +104,7 @@ def delta() -> str:
             _n(row["accuracy_tpf1"]),
             f"[{_n(row['accuracy_tpf1_lo'])}, {_n(row['accuracy_tpf1_hi'])}]",
             f"{_n(row['accuracy_default'])} @ {_n(row['tpf_default'], 2)}",
-            f"{_n(row['aup'])} {_span(row, 'aup')}",
+            _aup(row),
         ]
         for row in _read("delta")
     ]
@@ -115,7 +119,7 @@ def seeds() -> str:
             row["seed"],
             _n(row["accuracy_tpf1"]),
             f"{_n(row['accuracy_default'])} @ {_n(row['tpf_default'], 2)}",
-            f"{_n(row['aup'])} {_span(row, 'aup')}".strip(),
+            _aup(row),
         ]
         for row in _read("seeds")
     ]

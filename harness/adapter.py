@@ -23,6 +23,7 @@ from harness.distributed import DataParallel, join
 from harness.errors import UsageError, UserError
 from harness.metrics import total_forwards
 from harness.runner.decoding import decode_all
+from harness.runner.job import whole
 from harness.runner.models import ModelCache, ModelKey, reader_of
 from harness.runner.plan import template
 
@@ -58,10 +59,10 @@ class DllmLM(DataParallel, TemplateLM):
         if not method:
             raise UsageError(f"model_args needs method=NAME, one of {', '.join(registry.names())}.")
         self.suite, self.method = load_suite(suite), registry.get(method)
-        self.overrides, self.fidelity, self.mc_num = settings, fidelity, _whole("mc_num", mc_num, 1)
+        self.overrides, self.fidelity, self.mc_num = settings, fidelity, whole("mc_num", mc_num, 1)
         self.method.settings(settings)
-        self.seed = _whole("seed", seed, 0)
-        self.gen_length = None if gen_length is None else _whole("gen_length", gen_length, 1)
+        self.seed = whole("seed", seed, 0)
+        self.gen_length = None if gen_length is None else whole("gen_length", gen_length, 1)
         self.batch_size = int(batch_size) if str(batch_size).isdigit() else 16
         self.out = _begun(Path(out), self.rank) if out else None
         self.templated = False  # a chat template writes the special tokens itself
@@ -213,17 +214,6 @@ class DllmLM(DataParallel, TemplateLM):
 def _device(name: str | None) -> str:
     # lm-eval's command line says cuda:0 where nobody chose, on machines without CUDA and on every rank
     return "auto" if name in (None, "cuda:0") else str(name)
-
-
-def _whole(name: str, value: Any, low: int) -> int:
-    """An integer of model_args. Raises UsageError for anything else and for one below `low`."""
-    try:
-        number = int(str(value))
-    except ValueError:
-        number = low - 1
-    if number < low:
-        raise UsageError(f"{name}={value} is not allowed: {name} is an integer of at least {low}.")
-    return number
 
 
 def _begun(path: Path, rank: int) -> Path:

@@ -73,6 +73,7 @@ def training_problems(
     count: of all tasks together (0 = all there are, and 1600 of every generated task). Raises UserError for a task
     that the suite does not have, or that has no training split.
     """
+    from harness.runner.plan import template
     from methods.distill.prompts import with_reference
     from methods.distill.trajectories import Problem
 
@@ -85,8 +86,7 @@ def training_problems(
         rows, references, solutions = _rows(suite, task, share, seed, data_dir)
         loaded[task] = _load(suite, task, rows, data_dir)
         chat = loaded[task].protocol.chat_template
-        template = backbone.tokenizer.apply_chat_template if chat else None
-        requests = loaded[task].requests(chat_template=_chat(template) if template else None)
+        requests = loaded[task].requests(chat_template=template(backbone.tokenizer) if chat else None)
         problems = []
         for request, reference, solution in zip(requests, references, solutions, strict=True):
             prompt = str(request.args[0])
@@ -103,21 +103,15 @@ def _turns(lists: list[list[Problem]]) -> list[list[Problem]]:
     return [[problems[index] for problems in lists if index < len(problems)] for index in range(longest)]
 
 
-def _chat(template: Callable[..., Any]) -> Callable[..., str]:
-    def apply(messages: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
-        return str(template(messages, tokenize=False, add_generation_prompt=add_generation_prompt))
-
-    return apply
-
-
 def _rows(
     suite: Suite, task: str, share: int, seed: int, data_dir: Path | None
 ) -> tuple[list[dict[str, Any]], list[str], list[str]]:
     """(rows, reference answers, gold solutions) of a task's training split."""
     from tasks import data
+    from tasks.catalogue import dataset_of
     from tasks.mini import TASKS
 
-    dataset = data.dataset_of(task)
+    dataset = dataset_of(task)
     base = dataset.folder  # long_gsm8k asks what gsm8k asks
     if suite.data == "mini" and data_dir is None and base in TASKS:
         drawn = list(islice(TASKS[base].stream("train", seed + 1), share or MINI_PROBLEMS))

@@ -12,11 +12,8 @@ from reports.model import Finding, Point
 from reports.runs import RunData
 
 SOURCE = "run"
-KIND = (
-    "data_fingerprint",
-    "checkpoint_fingerprint",
-    "tokenizer_fingerprint",
-)  # of run.json: what seeds must share to be averaged
+# of run.json: what seeds must share to be averaged
+KIND = ("data_fingerprint", "checkpoint_fingerprint", "tokenizer_fingerprint")
 Groups = dict[tuple[str, ...], list[RunData]]
 
 

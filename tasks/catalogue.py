@@ -27,7 +27,7 @@ class Dataset:
 
     gold: the field with the answer a perfect model would write, or what makes that text of a row.
     train: has a train split that few-shot examples and trajectories may come from.
-    make: the rows of a split (`train`, `test`) where a suite's data is `mini`; the package's own four need none.
+    make: the rows of a split (`train`, `test`) where a suite's data is `mini`; None: there are no generated ones.
     """
 
     folder: str
@@ -55,6 +55,15 @@ class Extension:
     datasets: Mapping[str, Dataset]
 
 
+def _mini(name: str) -> Callable[[str], list[Row]]:
+    def make(split: str) -> list[Row]:
+        from tasks.mini import TASKS
+
+        return TASKS[name].problems(split)
+
+    return make
+
+
 _CODE: Fields = (
     *(("task_id", (str, int)), ("prompt", str), ("entry_point", str)),
     *(("canonical_solution", str), ("test", str)),
@@ -69,13 +78,24 @@ _SUBJECTS = (
     "precalculus",
 )
 _MBPP: Fields = (("task_id", (str, int)), ("code", str), ("test_list", list))
-_GSM8K = Dataset("gsm8k", "openai/gsm8k", ("main",), (("question", str), ("answer", str)), "answer", train=True)
+_GSM8K = Dataset(
+    *("gsm8k", "openai/gsm8k", ("main",), (("question", str), ("answer", str)), "answer"),
+    train=True,
+    make=_mini("gsm8k"),
+)
 DATASETS = {
     "gsm8k": _GSM8K,
     "long_gsm8k": _GSM8K,
-    "math": Dataset("math", "EleutherAI/hendrycks_math", _SUBJECTS, (("problem", str), ("solution", str)), "solution"),
-    "humaneval": Dataset("humaneval", "openai/openai_humaneval", (None,), _CODE, "canonical_solution"),
-    "mbpp": Dataset("mbpp", "google-research-datasets/mbpp", ("full",), (*_MBPP, ("text", str)), "code"),
+    "math": Dataset(
+        *("math", "EleutherAI/hendrycks_math", _SUBJECTS, (("problem", str), ("solution", str)), "solution"),
+        make=_mini("math"),
+    ),
+    "humaneval": Dataset(
+        *("humaneval", "openai/openai_humaneval", (None,), _CODE, "canonical_solution"), make=_mini("humaneval")
+    ),
+    "mbpp": Dataset(
+        *("mbpp", "google-research-datasets/mbpp", ("full",), (*_MBPP, ("text", str)), "code"), make=_mini("mbpp")
+    ),
     "humaneval_plus": Dataset("humaneval_plus", "evalplus/humanevalplus", (None,), _CODE, "canonical_solution"),
     "mbpp_plus": Dataset("mbpp_plus", "evalplus/mbppplus", (None,), (*_MBPP, ("prompt", str), ("test", str)), "code"),
 }
@@ -117,6 +137,7 @@ def dataset_of(task: str) -> Dataset:
     return known[task]
 
 
+@cache
 def files(kind: str, pattern: str) -> dict[str, Path]:
     """The YAML files of `protocols` or `definitions`, this package's and the extensions', by their path without suffix.
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.catalogue import Dataset, Row, dataset_of
+from tasks.catalogue import Dataset, Row, dataset_of, datasets
 from tasks.errors import TasksError, TasksUsageError, unknown
 
 KINDS = ("mini", "folder", "hub", "package")
@@ -107,14 +107,14 @@ def _check(task: str, dataset: Dataset, row: Row, place: str) -> None:
 
 
 def _mini(task: str, dataset: Dataset, source: Source, splits: Sequence[str]) -> tuple[Found, dict[str, str]]:
-    from tasks.mini import TASKS
-
-    make = dataset.make or (TASKS[dataset.folder].problems if dataset.folder in TASKS else None)
-    if make is None:
-        raise TasksError(f"The mini suite has no {dataset.folder}; it has {', '.join(TASKS)}. {_ways(task, dataset)}")
+    if dataset.make is None:
+        generated = dict.fromkeys(known.folder for known in datasets().values() if known.make)
+        raise TasksError(
+            f"The mini suite has no {dataset.folder}; it has {', '.join(generated)}. {_ways(task, dataset)}"
+        )
     found: Found = {}
     for split in splits:
-        rows = make(split)
+        rows = dataset.make(split)
         found[split] = rows, [f"mini {task} {split} row {i}" for i in range(1, len(rows) + 1)]
     return found, {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 
@@ -21,3 +22,8 @@ def metadata(package: Path, target: Path) -> Path:
     ]
     (info / "entry_points.txt").write_text("\n".join(lines), encoding="utf-8")
     return target
+
+
+def path_with(package: Path, target: Path) -> str:
+    """PYTHONPATH of a process that has the harness and, with its entry points in `target`, a package."""
+    return os.pathsep.join(map(str, (ROOT, package, metadata(package, target))))

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -18,14 +19,14 @@ from tasks import catalogue, gold, protocols
 from tasks.catalogue import Extension
 from tasks.data import Source
 from tasks.errors import TasksError
-from tests.outside import ROOT, metadata
+from tests.outside import ROOT, metadata, path_with
 
 SVAMP = ROOT / "examples" / "svamp"
 
 
 def forget() -> None:
     """Look for packages again."""
-    for cached in (catalogue.extensions, protocols._files, protocols.ids, protocols.get):
+    for cached in (catalogue.extensions, catalogue.files, protocols.ids, protocols.get):
         cached.cache_clear()
 
 
@@ -41,11 +42,11 @@ def svamp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def point(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A function that makes an object the one entry point of the group."""
+    """A function that makes an object, or what a text names, the one entry point of the group."""
 
-    def register(thing: object) -> None:
+    def register(thing: object = None, value: str = "outside_tasks:THING") -> None:
         monkeypatch.setitem(sys.modules, "outside_tasks", type("Module", (), {"THING": thing}))
-        found = [EntryPoint("mine", "outside_tasks:THING", catalogue.GROUP)]
+        found = [EntryPoint("mine", value, catalogue.GROUP)]
         monkeypatch.setattr(catalogue, "entry_points", lambda group: found)
         forget()
 
@@ -90,8 +91,7 @@ def test_no_generated_problem_comes_twice_and_splits_differ() -> None:
 
 
 def test_a_suite_asks_it_under_its_own_set_of_protocols(tmp_path: Path) -> None:
-    path = os.pathsep.join(map(str, (ROOT, SVAMP, metadata(SVAMP, tmp_path / "installed"))))
-    environment = {**os.environ, "PYTHONPATH": path}
+    environment = {**os.environ, "PYTHONPATH": path_with(SVAMP, tmp_path / "installed")}
 
     def harness(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "harness.cli", *words]
@@ -107,16 +107,12 @@ def test_a_suite_asks_it_under_its_own_set_of_protocols(tmp_path: Path) -> None:
     assert (wrong.returncode, wrong.stderr.startswith("harness: Unknown task of the suite dream 'svamp'.")) == (2, True)
 
 
-def test_its_wheel_holds_the_yaml_files() -> None:
+def test_its_wheel_holds_the_yaml_files(tmp_path: Path) -> None:
     pytest.importorskip("hatchling")
-    import tempfile
-    import zipfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
-        subprocess.run(command, check=True, capture_output=True, cwd=SVAMP)
-        (wheel,) = Path(folder).glob("*.whl")
-        held = set(zipfile.ZipFile(wheel).namelist())
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True, cwd=SVAMP)
+    (wheel,) = tmp_path.glob("*.whl")
+    held = set(zipfile.ZipFile(wheel).namelist())
     ours = {str(file.relative_to(SVAMP)) for file in (SVAMP / "dllm_svamp").rglob("*.yaml")}
     assert len(ours) == 3
     assert ours <= held
@@ -142,12 +138,10 @@ def test_a_taken_file_is_named(point: Any, tmp_path: Path) -> None:
         catalogue.definitions()
 
 
-def test_what_does_not_load_is_named(point: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue, "entry_points", lambda group: [EntryPoint("mine", "no_such_module:X", group)])
-    forget()
+def test_what_does_not_load_is_named(point: Any) -> None:
+    point(value="no_such_module:X")
     with pytest.raises(TasksError, match="The tasks 'mine' of no_such_module:X do not load: No module named"):
         catalogue.datasets()
-    forget()
 
 
 def test_a_protocol_of_an_unknown_task_is_refused(tmp_path: Path) -> None:

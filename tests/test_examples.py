@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from methods import registry
-from tests.outside import ROOT, metadata
+from tests.outside import ROOT, metadata, path_with
 
 KLASS = ROOT / "examples" / "klass"
 SUITE = ROOT / "examples" / "add_suite" / "my_suite.yaml"
@@ -60,13 +60,12 @@ def code_lines(folder: Path) -> list[int]:
 def test_ls_shows_it_without_importing_torch(tmp_path: Path) -> None:
     code = "import sys; from harness.cli import main; sys.argv = ['harness', 'ls', 'methods', '--json']\n"
     code += "try: main()\nexcept SystemExit: pass\nassert 'torch' not in sys.modules"
-    path = os.pathsep.join(map(str, (ROOT, KLASS, metadata(KLASS, tmp_path / "installed"))))
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": path_with(KLASS, tmp_path / "installed")},
     )
     assert done.returncode == 0, done.stderr
     (row,) = [row for row in json.loads(done.stdout) if row["method"] == "klass"]

@@ -71,20 +71,21 @@ def seed_rows(out: Path, seeds: Mapping[str, Sequence[int]], first: int = 0) -> 
 
     `seeds` are counted from `first`, the seed of the whole regeneration.
     """
-    curves: dict[str, Curve] = {}
+    curves: dict[str, dict[str, Curve]] = {}
     for name, extra in seeds.items():
-        folders = {f"{name}/{first}": out / "runs" / name}
-        folders |= {f"{name}/{first + n}": out / "runs_extra" / f"{name}.seed{first + n}" for n in extra}
-        found = {key: curve for key, folder in folders.items() if (curve := read_curve(folder))}
-        curves |= found if len(found) > 1 else {}
-    numbers = measured(curves) if curves else {}
+        folders = {str(first): out / "runs" / name}
+        folders |= {str(first + n): out / "runs_extra" / f"{name}.seed{first + n}" for n in extra}
+        own = {seed: curve for seed, folder in folders.items() if (curve := read_curve(folder))}
+        curves |= {name: own} if len(own) > 1 else {}
+    cohort = {f"{name} {seed}": curve for name, own in curves.items() for seed, curve in own.items()}
+    numbers = measured(cohort) if cohort else {}
     rows: list[dict[str, Any]] = []
-    for name in seeds:
-        own = {key.split("/")[1]: row for key, row in numbers.items() if key.split("/")[0] == name}
-        rows += [{"method": name, "seed": seed} | row for seed, row in own.items()]
-        for word, reduce in (("mean", statistics.mean), ("sd", statistics.stdev)) if own else ():
+    for name, own in curves.items():
+        found = {seed: numbers[f"{name} {seed}"] for seed in own}
+        rows += [{"method": name, "seed": seed} | row for seed, row in found.items()]
+        for word, reduce in (("mean", statistics.mean), ("sd", statistics.stdev)):
             columns = ("accuracy_tpf1", "tpf_strict", "accuracy_default", "tpf_default", "aup")
-            rows.append({"method": name, "seed": word} | {c: reduce([r[c] for r in own.values()]) for c in columns})
+            rows.append({"method": name, "seed": word} | {c: reduce([r[c] for r in found.values()]) for c in columns})
     return rows
 
 

@@ -71,17 +71,18 @@ def choose(spec: RunSpec) -> Choice:
         raise UsageError(f"--limit {spec.limit} is not allowed: it is an integer of at least 1.")
     protocol = protocols.get(f"{spec.protocol}/{spec.task}" if spec.protocol else suite.protocol(spec.task))
     values = {**suite.settings(method.name, spec.task), **spec.settings}
-    gen_length = _gen_length(values.pop("gen_length", protocol.gen_length))
+    gen_length = whole("gen_length", values.pop("gen_length", protocol.gen_length), 1)
     return Choice(spec, suite, method, method.settings(values), gen_length, protocol, _model_key(spec, suite, method))
 
 
-def _gen_length(value: Any) -> int:
+def whole(name: str, value: Any, low: int) -> int:
+    """An integer of a command line or of model_args. Raises UsageError for anything else and for one below `low`."""
     try:
         number = int(str(value))
     except ValueError:
-        number = 0
-    if number < 1:
-        raise UsageError(f"gen_length={value} is not allowed: gen_length is an integer of at least 1.")
+        number = low - 1
+    if number < low:
+        raise UsageError(f"{name}={value} is not allowed: {name} is an integer of at least {low}.")
     return number
 
 

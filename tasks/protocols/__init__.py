@@ -148,7 +148,6 @@ def _check(path: Path, data: dict[str, Any]) -> None:
         raise TasksUsageError(f"{path}: {unknown('lm_eval_task', data['lm_eval_task'], catalogue.definitions())}")
 
 
-@cache
 def _files() -> dict[str, Path]:
     return catalogue.files("protocols", "*/*.yaml")
 
