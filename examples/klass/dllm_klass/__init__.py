@@ -1,7 +1,7 @@
 """KLASS (Kim et al. 2025): a slot is committed when the model is sure of it and has stopped changing its mind.
 
 Sure: its best token's probability exceeds `threshold`. Stopped changing: the KL divergence of its distribution from
-the one a forward earlier was under `kl_threshold` in each of the last `history` forwards. Where no slot is both, the
+that of the forward before was under `kl_threshold` in each of the last `history` forwards. Where no slot is both, the
 surest one is committed. No training, so it runs on any suite's base checkpoint.
 """
 
