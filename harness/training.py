@@ -31,18 +31,19 @@ MINI_PROBLEMS = 1600
 
 @dataclass
 class Problems:
-    """Training problems of a suite and the tasks that score them."""
+    """Training problems of a suite, and their tasks by name."""
 
     items: list[Problem]
     loaded: dict[str, Loaded]
 
-    def accept(self, problem: Problem, text: str) -> bool:
-        """Whether the task's own scorer calls `text` right."""
-        from tasks.scoring import score
 
-        loaded = self.loaded[problem.task]
-        stops = [at for stop in loaded.protocol.until if stop and (at := text.find(stop)) >= 0]
-        return score(loaded, problem.doc, text[: min(stops, default=len(text))]).correct
+def accept(loaded: Mapping[str, Loaded], problem: Problem, text: str) -> bool:
+    """Whether the scorer of the problem's own task accepts `text` as a correct answer."""
+    from tasks.scoring import score
+
+    task = loaded[problem.task]
+    stops = [at for stop in task.protocol.until if stop and (at := text.find(stop)) >= 0]
+    return score(task, problem.doc, text[: min(stops, default=len(text))]).correct
 
 
 def variant_of(suite: Suite, recipe: str, variant: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -69,7 +70,7 @@ def trajectories(
             folder,
             plan,
             decoder=training.teacher_decoder(chosen, backbone.arch, size),
-            accept=found.accept,
+            accept=partial(training.accept, found.loaded),
             source=source,
             extra={"block": size, "tasks": sorted(found.loaded)},
             on_shard=on_shard,
