@@ -14,6 +14,7 @@ _DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _PURE = {
     *("cache", "cached_property", "classmethod", "contextmanager", "dataclass", "inference_mode", "lru_cache"),
     *("no_grad", "overload", "property", "runtime_checkable", "staticmethod", "total_ordering", "wraps"),
+    "register_model",  # lm-eval's list of models by name
 }
 
 
