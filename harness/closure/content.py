@@ -19,7 +19,7 @@ SCORING = frozenset({"filter_list", "metric_list", "process_results"})
 REPLACED = frozenset({"dataset_path", "dataset_name", "dataset_kwargs", "metadata", "tag", "unsafe_code"})
 FUNCTION = "!function "  # how a YAML file names a Python function
 _RECIPE_TEXTS = {"title", "source", "notes"}
-_METHOD_TEXTS = {"name", "title", "summary", "citation", "repairs", "decoder", "params"}
+_METHOD_TEXTS = {"reference", "name", "title", "summary", "citation", "repairs", "decoder", "params"}
 
 
 class _Loader(yaml.SafeLoader):
@@ -89,3 +89,12 @@ def method(row: Method) -> str:
     params = {name: {**asdict(param), "kind": param.kind.__name__, "help": ""} for name, param in row.params.items()}
     values = {one.name: getattr(row, one.name) for one in fields(row) if one.name not in _METHOD_TEXTS}
     return text({**values, "params": params})
+
+
+def builder(row: Method) -> str:
+    """The root ("module:function") of the function that builds a method's decoder; its module where it has no name."""
+    decoder: Any = row.decoder
+    if isinstance(decoder, str):
+        return decoder
+    name = getattr(decoder, "__qualname__", "")
+    return f"{decoder.__module__}:{name}" if name.isidentifier() else str(decoder.__module__)

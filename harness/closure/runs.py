@@ -31,10 +31,15 @@ CUTS = (
 )
 
 
+# the published decoders with their defects; the repaired ones never use them
+COMPAT = "methods.reference"
+
+
 def code_version(method: Method, fidelity: str, protocol: Protocol) -> str:
     """A digest of all code that turns a protocol's documents into a method's tokens; twelve hex digits."""
     from tasks.catalogue import definitions
 
-    closure = Closure(CUTS).add(*ROOTS, method.decoder)
+    cuts = CUTS if fidelity == "compat" else (*CUTS, COMPAT)
+    closure = Closure(cuts).add(*ROOTS, content.builder(method))
     prompts, functions = content.definition(definitions()[protocol.lm_eval_task], content.SCORING)
     return closure.add(*functions).add_data("prompts", prompts).digest()

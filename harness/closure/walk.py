@@ -138,6 +138,9 @@ class Closure:
             if target is not None:
                 aliases.append(f"{first}={target[0]}:{target[1]}")
                 self._follow(target, chain[1:])
+            elif first == "self" and "." in name and len(chain) > 1:
+                member = f"{name.partition('.')[0]}.{chain[1]}"
+                self._waiting += [(source.module, member)] if source.find(member) else []
             elif first in source.definitions:
                 self._waiting.append((source.module, first))
             elif source.stars:

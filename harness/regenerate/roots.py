@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.closure import Closure, content
 from harness.closure.content import SCORING
-from harness.closure.runs import ERRORS
+from harness.closure.runs import COMPAT, ERRORS
 from harness.regenerate.profiles import Profile
 from harness.suites import FOLDER
 from methods import registry
@@ -35,6 +35,7 @@ CUTS = (
     "harness.sweep.worker",
     "methods.backbones.hub",
     "methods.backbones.memory",
+    COMPAT,
     "methods.distill.card",
     "methods.distill.describe",
 )
@@ -93,7 +94,7 @@ def trajectories() -> Code:
     code = _tasks()
     teacher = registry.get(TEACHER)
     values = (*code.content, (TEACHER, content.method(teacher)))
-    return Code((_verb("trajectories"), *_models(), teacher.decoder, *code.roots), values)
+    return Code((_verb("trajectories"), *_models(), content.builder(teacher), *code.roots), values)
 
 
 def training(recipe: str) -> Code:
@@ -114,7 +115,8 @@ def sweep(method: str) -> Code:
     row = registry.get(method)
     code = _tasks()
     return Code(
-        (_verb("sweep"), *_models(), row.decoder, *code.roots), (*code.content, ("method", content.method(row)))
+        (_verb("sweep"), *_models(), content.builder(row), *code.roots),
+        (*code.content, ("method", content.method(row))),
     )
 
 

@@ -30,7 +30,7 @@ def regenerate(
     from harness.show import print_json, print_table
 
     if suite != "mini":
-        raise UsageError(f"--suite {suite}: only mini is regenerated from nothing; train other suites with `harness train`.")
+        raise UsageError(f"--suite {suite}: only mini is regenerated; train other suites with `harness train`.")
     sizes = profile_of(profile)
     folder = out or Path("runs/regenerate") / profile
     rows = tuple(name for name in methods.split(",") if name)

@@ -44,6 +44,10 @@ FILES = {
     "methods/group/__init__.py": "from methods.group import one, two\nALL = [m.make for m in (one, two)]\n",
     "methods/group/one.py": "def make(): return 1\n",
     "methods/group/two.py": "def make(): return 2\n",
+    "methods/member.py": (
+        "from methods.parts import used, unused\nclass A:\n    def run(self): return self._own()\n"
+        "    def _own(self): return used(1)\n    def other(self): return unused(1)\n"
+    ),
     "methods/close.py": "from . import parts\nfrom .parts import used as u\ndef run(): return parts.unused(u(1))\n",
 }
 
@@ -82,6 +86,7 @@ USED, UNUSED, ONE = "parts:used", "parts:unused", "parts:ONE"
         ("methods.lazy:g", {"lazy.two:g"}),
         ("methods.group:ALL", {"group:ALL", "group.one:make", "group.two:make"}),
         ("methods.close:run", {"close:run", USED, UNUSED, ONE}),
+        ("methods.member:A.run", {"member:A.run", "member:A._own", USED, ONE}),
         ("methods.parts", {USED, UNUSED, ONE}),
     ],
 )
@@ -148,7 +153,7 @@ def test_another_package_is_followed_in_itself(tmp_path: Path, monkeypatch: pyte
 def all_closures() -> dict[str, Closure]:
     found = {stage.name: stage.code.closure() for stage in stages(Path("out"), profile_of("full"))}
     for name, row in registry.all_methods().items():
-        found[f"run of {name}"] = Closure(runs.CUTS).add(*runs.ROOTS, row.decoder)
+        found[f"run of {name}"] = Closure((*runs.CUTS, runs.COMPAT)).add(*runs.ROOTS, content.builder(row))
     return found
 
 
