@@ -114,10 +114,8 @@ def sweep(method: str) -> Code:
     """One method on every task: decoding as in a run's id, and the scores."""
     row = registry.get(method)
     code = _tasks()
-    return Code(
-        (_verb("sweep"), *_models(), content.builder(row), *code.roots),
-        (*code.content, ("method", content.method(row))),
-    )
+    values = (*code.content, ("method", content.method(row)))
+    return Code((_verb("sweep"), *_models(), content.builder(row), *code.roots), values)
 
 
 def report() -> Code:
