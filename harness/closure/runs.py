@@ -31,15 +31,26 @@ CUTS = (
 )
 
 
-# the published decoders with their defects; the repaired ones never use them
+# the published decoders with their defects: a repaired one uses none of them, a published one its own entry
 COMPAT = "methods.reference"
+TABLES = ("methods.reference.published:PUBLISHED", "methods.reference.translate:_BY_METHOD")
 
 
-def code_version(method: Method, fidelity: str, protocol: Protocol) -> str:
-    """A digest of all code that turns a protocol's documents into a method's tokens; twelve hex digits."""
+def code_version(method: Method, fidelity: str, protocol: Protocol, arch: str) -> str:
+    """A digest of all code that turns a protocol's documents into a method's tokens; twelve hex digits.
+
+    arch: the backbone's architecture, which says what published decoder `compat` means.
+    """
     from tasks.catalogue import definitions
 
-    cuts = CUTS if fidelity == "compat" else (*CUTS, COMPAT)
-    closure = Closure(cuts).add(*ROOTS, content.builder(method))
     prompts, functions = content.definition(definitions()[protocol.lm_eval_task], content.SCORING)
-    return closure.add(*functions).add_data("prompts", prompts).digest()
+    roots = (*ROOTS, content.builder(method), *functions)
+    published = method.reference.get(arch) if fidelity == "compat" else None
+    return closure_of(roots, published).add_data("prompts", prompts).digest()
+
+
+def closure_of(roots: tuple[str, ...], published: str | None) -> Closure:
+    """What a run reaches from `roots`; published: the published decoder it runs, None for a repaired one."""
+    if published is None:
+        return Closure((*CUTS, COMPAT)).add(*roots)
+    return Closure(CUTS, dict.fromkeys(TABLES, published)).add(*roots)

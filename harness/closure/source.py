@@ -42,14 +42,18 @@ class Source:
         classes = [node for node in self.definitions.get(owner, ()) if isinstance(node, ast.ClassDef)]
         return [node for one in classes for node in one.body if isinstance(node, _DEFINES) and node.name == member]
 
-    def entry(self, node: ast.stmt, key: str | None) -> ast.AST:
-        """The value at `key` where the statement assigns a dict literal that has it, else the statement itself."""
+    def entry(self, node: ast.stmt, key: str) -> ast.AST | None:
+        """The value at `key` where the statement assigns a dict literal of constant keys, None where that lacks it.
+
+        Any other statement is given back itself.
+        """
         value = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
-        if key is not None and isinstance(value, ast.Dict):
-            for name, item in zip(value.keys, value.values, strict=True):
-                if isinstance(name, ast.Constant) and name.value == key:
-                    return item
-        return node
+        if not isinstance(value, ast.Dict):
+            return node
+        names = [name.value if isinstance(name, ast.Constant) else None for name in value.keys]
+        if None in names:
+            return node
+        return dict(zip(names, value.values, strict=True)).get(key)
 
     def definition(self, node: ast.AST) -> Definition:
         """A part of this module, normalised; the same part is not normalised twice."""

@@ -107,9 +107,11 @@ class Closure:
             self._waiting += [(module, each) for each in source.definitions]
             return
         found = source.find(name)
+        key = self.chosen.get(f"{module}:{name}")
         for place, node in enumerate(found):
-            used = source.entry(node, self.chosen.get(f"{module}:{name}"))
-            self._take(source, f"{name}#{place}", source.definition(used))
+            used = node if key is None else source.entry(node, key)
+            if used is not None:
+                self._take(source, f"{name}#{place}", source.definition(used))
         if found:
             return
         target = source.imports.get(name) or source.lazy.get(name)

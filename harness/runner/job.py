@@ -176,6 +176,6 @@ def describe(choice: Choice, loaded: Loaded, backbone: Any, reader: Reader, cont
         "n_docs": len(loaded.docs),
         "seed": spec.seed,
         "dtype": backbone.packed or str(backbone.dtype).removeprefix("torch."),
-        "code_version": code_version(method, spec.fidelity, protocol),
+        "code_version": code_version(method, spec.fidelity, protocol, backbone.arch),
     }
     return {"run_id": run_id(run), **run}

@@ -44,7 +44,7 @@ class Keys:
 def keys() -> Keys:
     roots._digest.cache_clear()
     records = Records(Path("out"), PLAN)
-    runs = {(name, id): code_version(registry.get(name), "fixed", protocols.get(id)) for name, id in RUNS}
+    runs = {(name, id): code_version(registry.get(name), "fixed", protocols.get(id), "llada") for name, id in RUNS}
     return Keys(runs, {stage.name: records.own(stage) for stage in PLAN}, records.keys)
 
 
@@ -102,10 +102,10 @@ def changed(old: dict, new: dict) -> set:
     return {name for name in old if old[name] != new[name]}
 
 
-ENGINE = "methods/decoding/loop.py"
+ENGINE = "methods/decoding/engine.py"
 NOTHING = {
     "a comment in a benchmark": ("benchmarks/decoding.py", r"\A", "# a comment\n"),
-    "code of a benchmark": ("methods/decoding/bench.py", r"\Z", "\n\nREPEATS = 7\n"),
+    "code of a benchmark": ("harness/bench.py", r"\Z", "\n\nREPEATS = 7\n"),
     "a docstring": (ENGINE, r'("""Decode `requests`)', r"\1 (all of them)"),
     "a comment in the engine": (ENGINE, r"\n\n\n(@dataclass|class|def)", r"\n\n\n# a comment\n\1"),
     "an annotation": (ENGINE, r"backbone: Any, requests", "backbone: object, requests"),

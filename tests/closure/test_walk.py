@@ -97,8 +97,8 @@ def test_what_is_reached(root: str, found: set[str], tree: Path) -> None:
 def test_cuts_and_chosen_entries(tree: Path) -> None:
     assert reached(tree, "methods.engine:run", cuts={"methods.parts:used"}) == {"engine:run"}
     assert reached(tree, "methods.engine:run", cuts={"methods.parts"}) == {"engine:run"}
-    chosen = {"methods.tables:TABLE": "b"}
-    assert reached(tree, "methods.tables:TABLE", chosen=chosen) == {"tables:TABLE", UNUSED}
+    for key, found in (("b", {"tables:TABLE", UNUSED}), ("c", set())):
+        assert reached(tree, "methods.tables:TABLE", chosen={"methods.tables:TABLE": key}) == found
 
 
 @pytest.mark.parametrize("root", ["methods.nothing:run", "methods.engine:walk", "methods.engine:run.step"])
@@ -153,20 +153,41 @@ def test_another_package_is_followed_in_itself(tmp_path: Path, monkeypatch: pyte
 def all_closures() -> dict[str, Closure]:
     found = {stage.name: stage.code.closure() for stage in stages(Path("out"), profile_of("full"))}
     for name, row in registry.all_methods().items():
-        found[f"run of {name}"] = Closure((*runs.CUTS, runs.COMPAT)).add(*runs.ROOTS, content.builder(row))
+        found[f"run of {name}"] = runs.closure_of((*runs.ROOTS, content.builder(row)), None)
     return found
 
 
 def test_every_root_and_every_cut_exists() -> None:
     all_closures()  # raises LookupError for a root that does not
-    for cut in {*runs.CUTS, *roots.CUTS}:
-        Closure().add(cut)
-    table = Closure()._source(roots.OBJECTIVES.partition(":")[0])
-    assert table is not None
-    for name in registry.all_methods().values():
-        if name.recipe:
-            (node,) = table.find("OBJECTIVES")
-            assert table.entry(node, roots.recipe_values(name.recipe)["objective"]) is not node
+    Closure().add(*runs.CUTS, *roots.CUTS)
+
+
+def has(table: str, key: str) -> bool:
+    """Whether `module:TABLE` is a dict literal with the key."""
+    module, _, name = table.partition(":")
+    file = ROOT.joinpath(*module.split("."))
+    parsed = source.read(file / "__init__.py" if file.is_dir() else file.with_suffix(".py"), module)
+    (node,) = parsed.find(name)
+    entry = parsed.entry(node, key)
+    return entry is not None and entry is not node
+
+
+def test_every_chosen_entry_exists() -> None:
+    for row in registry.all_methods().values():
+        assert not row.recipe or has(roots.OBJECTIVES, roots.recipe_values(row.recipe)["objective"])
+        for published in row.reference.values():
+            assert any(has(table, published) for table in runs.TABLES)
+
+
+def test_a_published_decoder_is_keyed_by_its_own_code() -> None:
+    row, protocol = registry.get("tad_speed"), protocols.get("mini/gsm8k")
+    versions = {runs.code_version(row, *rest, protocol, "llada") for rest in (["fixed"], ["compat"])}
+    versions |= {runs.code_version(row, "compat", protocol, "dream")}
+    assert len(versions) == 3
+    builder = content.builder(row)
+    published = runs.closure_of((*runs.ROOTS, builder), row.reference["llada"])
+    assert ("methods.reference.assembly", "llada_tad_multi_block#0") in published.parts
+    assert ("methods.reference.assembly", "dream_tad_multi_block#0") not in published.parts
 
 
 def test_a_run_depends_on_no_store_no_command_line_no_report_and_no_other_method() -> None:
@@ -204,10 +225,10 @@ def test_a_closure_is_fast() -> None:
     source._parsed.clear()
     row, protocol = registry.get("tad_speed"), protocols.get("mini/gsm8k")
     began = time.process_time()
-    runs.code_version(row, "fixed", protocol)
+    runs.code_version(row, "fixed", protocol, "llada")
     first = time.process_time() - began
     began = time.process_time()
-    runs.code_version(row, "fixed", protocol)
+    runs.code_version(row, "fixed", protocol, "llada")
     assert time.process_time() - began < 0.5 * first  # nothing is parsed twice
     assert first < 1.0
 
