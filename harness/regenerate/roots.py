@@ -39,6 +39,8 @@ CUTS = (
     "methods.distill.card",
     "methods.distill.describe",
 )
+# of the stages that only read stored runs
+READING_CUTS = (*ERRORS, "harness.show", COMPAT)
 STEPS = "harness.regenerate.steps"
 TEACHER = "vanilla"
 OBJECTIVES = "methods.distill.objectives:OBJECTIVES"
@@ -122,18 +124,18 @@ def report() -> Code:
     """Tables, figures and page: the store's reader and everything in `reports`."""
     page = [file for file in (ROOT / "reports" / "page").rglob("*") if file.suffix in (".css", ".js", ".j2")]
     files = tuple((file.name, file.read_text(encoding="utf-8")) for file in sorted(page))
-    return Code((_verb("report"),), files, (*ERRORS, "harness.show"))
+    return Code((_verb("report"),), files, READING_CUTS)
 
 
 def results() -> Code:
     """The step that writes measured results into manifests and model cards."""
-    return Code((f"{STEPS}:write_results",), cuts=ERRORS)
+    return Code((f"{STEPS}:write_results",), cuts=READING_CUTS)
 
 
 def findings(profile: Profile) -> Code:
     """The tables of seeds, deltas and cost: which models there are, and what the recipes say of them."""
     facts = {"deltas": profile.deltas, "seeds": profile.extra_seeds, "quality": recipe_values("tad_quality")["delta"]}
-    return Code(("harness.regenerate.findings:write_findings",), (("models", content.text(facts)),), ERRORS)
+    return Code(("harness.regenerate.findings:write_findings",), (("models", content.text(facts)),), READING_CUTS)
 
 
 def _verb(name: str) -> str:
