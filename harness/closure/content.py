@@ -74,7 +74,7 @@ def _upstream() -> Path:
 
 
 def recipe(file: Path, variant: str) -> dict[str, Any]:
-    """What a recipe's file says of one of its variants, flat; its title and source train nothing."""
+    """The settings that a recipe's file gives one of its variants, flat, without its title and source."""
     values = read_yaml(file)
     own = values.pop("variants", {}).get(variant) or {}
     flat: dict[str, Any] = {}

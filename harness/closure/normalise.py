@@ -57,7 +57,7 @@ def imported(node: ast.Import | ast.ImportFrom, module: str, package: bool) -> d
     return {alias.asname or alias.name: (source, alias.name) for alias in node.names}
 
 
-def says_nothing(node: ast.AST) -> bool:
+def has_no_effect(node: ast.AST) -> bool:
     """Whether a statement does nothing when it runs: `pass`, a docstring, a block for the type checker only."""
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant)
@@ -119,7 +119,7 @@ class _Writer:
         for value in values:
             if not isinstance(value, ast.AST):
                 self.out.append(ascii(value))
-            elif not (says_nothing(value) or (isinstance(value, ast.keyword) and value.arg in HELP)):
+            elif not (has_no_effect(value) or (isinstance(value, ast.keyword) and value.arg in HELP)):
                 self.write(value)
         self.out.append("]")
 
@@ -155,6 +155,6 @@ class _Writer:
                 self._name((ast.unparse(statement.target),))
                 if statement.value is not None:
                     self.write(statement.value)
-            elif not says_nothing(statement):
+            elif not has_no_effect(statement):
                 self.write(statement)
         self.out.append("end")

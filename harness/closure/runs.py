@@ -39,7 +39,7 @@ TABLES = ("methods.reference.published:PUBLISHED", "methods.reference.translate:
 def code_version(method: Method, fidelity: str, protocol: Protocol, arch: str) -> str:
     """A digest of all code that turns a protocol's documents into a method's tokens; twelve hex digits.
 
-    arch: the backbone's architecture, which says what published decoder `compat` means.
+    arch: the backbone's architecture, which decides what published decoder `compat` runs.
     """
     from tasks.catalogue import definitions
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.closure.normalise import Definition, Import, definition, imported, says_nothing, type_checking
+from harness.closure.normalise import Definition, Import, definition, imported, has_no_effect, type_checking
 
 _DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 # decorators that change nothing but what they decorate; any other may register it somewhere, so it counts as an effect
@@ -91,7 +91,7 @@ def _add(source: Source, node: ast.stmt) -> None:
         for inner in ast.walk(node):
             if isinstance(inner, (ast.Import, ast.ImportFrom)):
                 source.lazy |= imported(inner, source.module, source.package)
-    elif not (says_nothing(node) or _main(node)):
+    elif not (has_no_effect(node) or _main(node)):
         bound = set(_bound(node))
         if bound <= {"__all__"} and bound:
             return

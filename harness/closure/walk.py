@@ -35,6 +35,7 @@ class Closure:
         self.parts: dict[tuple[str, str], str] = {}
         self._folders: dict[str, Path] = dict.fromkeys(PACKAGES, root or HERE)
         self._files: dict[str, Path | None] = {}
+        self._sources: dict[str, Source | None] = {}
         self._waiting: list[tuple[str, str | None]] = []
         self._seen: set[tuple[str, str | None]] = set()
         self._run: set[str] = set()
@@ -83,8 +84,10 @@ class Closure:
         return self._files[module]
 
     def _source(self, module: str) -> Source | None:
-        file = self._file(module)
-        return read(file, module) if file is not None else None
+        if module not in self._sources:
+            file = self._file(module)
+            self._sources[module] = read(file, module) if file is not None else None
+        return self._sources[module]
 
     def _known(self, source: Source, name: str) -> bool:
         known = source.imports.keys() | source.lazy.keys()
@@ -124,6 +127,8 @@ class Closure:
 
     def _import(self, module: str) -> None:
         """What importing a module runs: its own statements that bind nothing, and those of its packages."""
+        if module in self._run:
+            return
         parts = module.split(".")
         for n in range(1, len(parts) + 1):
             name = ".".join(parts[:n])

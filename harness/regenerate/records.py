@@ -53,9 +53,14 @@ class Records:
     def own(self, stage: Stage) -> str:
         """A digest of the stage alone: its name, its command and the code behind it."""
         if stage.name not in self._own:
-            command = [part.replace(str(self.folder), "OUT") for part in stage.command]
+            command = [self._portable(part) for part in stage.command]
             self._own[stage.name] = _digest([stage.name, stage.module, command, stage.code.digest()])
         return self._own[stage.name]
+
+    def _portable(self, part: str) -> str:
+        """A word of a command, written from the folder where it is a path inside it."""
+        path = Path(part)
+        return f"OUT/{path.relative_to(self.folder)}" if path.is_relative_to(self.folder) else part
 
     def inputs(self, stage: Stage) -> dict[str, str | None]:
         """The hashes of what the stage reads; None for a stage that is not done."""

@@ -133,7 +133,7 @@ def results() -> Code:
 
 
 def findings(profile: Profile) -> Code:
-    """The tables of seeds, deltas and cost: which models there are, and what the recipes say of them."""
+    """The tables of seeds, deltas and cost: which models exist, and the recipe's value of delta."""
     facts = {"deltas": profile.deltas, "seeds": profile.extra_seeds, "quality": recipe_values("tad_quality")["delta"]}
     return Code(("harness.regenerate.findings:write_findings",), (("models", content.text(facts)),), READING_CUTS)
 

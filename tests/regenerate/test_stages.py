@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from harness.errors import UsageError, UserError
 from harness.regenerate import Records, Stage, run, stages
 from harness.regenerate.profiles import PROFILES, profile_of
 from harness.regenerate.records import hash_files
+from harness.regenerate.roots import Code
 from harness.regenerate.steps import write_data, write_suite
 
 
@@ -103,6 +105,32 @@ def test_a_quick_report_says_so(tmp_path: Path) -> None:
     quick, full = ({stage.name: stage for stage in stages(tmp_path, profile_of(name))} for name in ("quick", "full"))
     assert "Quick profile" in quick["report"].command[quick["report"].command.index("--note") + 1]
     assert "--note" not in full["report"].command
+
+
+def test_keys_are_the_same_in_any_folder_and_follow_seed_and_profile() -> None:
+    def keys(folder: str, profile: str = "quick", seed: int = 0) -> dict[str, str]:
+        return Records(Path(folder), stages(Path(folder), profile_of(profile), seed=seed)).keys
+
+    first = keys("r")
+    assert keys("/somewhere/else") == first
+    assert len(set(first.values())) == len(first)
+    other = keys("r", seed=1)
+    same = {name for name in first if other[name] == first[name]}
+    assert same == {"data", "tokenizer"}
+    full = keys("r", "full")
+    assert full["pretrain_ar"] != first["pretrain_ar"]
+
+
+def test_a_stage_whose_inputs_came_out_the_same_is_not_run_again(tmp_path: Path) -> None:
+    records = go(tmp_path)
+    first, second = chain(tmp_path)
+    renamed = replace(first, code=Code(content=(("text", "another"),)))  # other code that writes the same
+    again = Records(tmp_path, [renamed, second])
+    assert again.keys["one"] != records.keys["one"]
+    assert again.keys["two"] != records.keys["two"]
+    run(again, lambda line: None)
+    assert runs(tmp_path) == (2, 1)
+    assert json.loads((tmp_path / "stages.json").read_text())["one"]["key"] == again.keys["one"]
 
 
 def test_hashes_see_names_and_contents(tmp_path: Path) -> None:
