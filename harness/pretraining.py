@@ -85,7 +85,7 @@ def decided(question: str, answer: str, rng: random.Random, *, results: bool) ->
 def drawer(tokenizer: PreTrainedTokenizerFast, drill_share: float, masks: bool = True) -> Draw:
     """The function the pretraining draws examples with: token ids of a prompt and of one of its worked answers.
 
-    A share of the examples are arithmetic drills. masks: mark the tokens that the question decides (diffusion needs them).
+    A share of the examples are arithmetic drills. masks: mark the tokens that the question decides, for diffusion.
     """
     from methods.distill.corpus import Example
     from methods.distill.prompts import with_reference

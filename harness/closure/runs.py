@@ -44,9 +44,19 @@ def code_version(method: Method, fidelity: str, protocol: Protocol, arch: str) -
     from tasks.catalogue import definitions
 
     prompts, functions = content.definition(definitions()[protocol.lm_eval_task], content.SCORING)
-    roots = (*ROOTS, content.builder(method), *functions)
     published = method.reference.get(arch) if fidelity == "compat" else None
-    return closure_of(roots, published).add_data("prompts", prompts).digest()
+    closure = closure_of((*ROOTS, *functions), published).add_data("prompts", prompts)
+    return _add_builder(closure, content.builder(method)).digest()
+
+
+def _add_builder(closure: Closure, builder: str) -> Closure:
+    """Add a method's builder: its module where the function is made at run time, its name where there is no source."""
+    for root in (builder, builder.partition(":")[0]):
+        try:
+            return closure.add(root)
+        except LookupError:
+            continue
+    return closure.add_data("builder", builder)
 
 
 def closure_of(roots: tuple[str, ...], published: str | None) -> Closure:

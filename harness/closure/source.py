@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.closure.normalise import Definition, Import, definition, imported, has_no_effect, type_checking
+from harness.closure.normalise import Definition, Import, definition, has_no_effect, imported, type_checking
 
 _DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 # decorators that change nothing but what they decorate; any other may register it somewhere, so it counts as an effect

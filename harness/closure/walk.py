@@ -182,7 +182,10 @@ class Closure:
 @cache
 def _folder(top: str) -> Path | None:
     """The folder that holds another package, None for one that is not installed as source."""
-    spec = find_spec(top)
+    try:
+        spec = find_spec(top)
+    except ValueError:  # `__main__`
+        return None
     if spec is None or spec.origin is None:
         return None
     return Path(spec.origin).parents[1] if spec.submodule_search_locations else Path(spec.origin).parent

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,22 @@ def test_another_package_is_followed_in_itself(tmp_path: Path, monkeypatch: pyte
     closure = Closure().add("someones_decoder.build:build")
     assert closure.modules == {"someones_decoder.build", "someones_decoder.rule"}
     assert "someones_decoder" not in sys.modules or "someones_decoder.rule" not in sys.modules
+
+
+def test_a_builder_made_at_run_time_is_keyed_by_its_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "someones_module.py").write_text("def make(): return 1\nglobals()['build'] = make\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    walk._folder.cache_clear()
+    row, protocol = registry.get("tad_speed"), protocols.get("mini/gsm8k")
+    versions = []
+    for value in (1, 2):
+        (tmp_path / "someones_module.py").write_text(f"def make(): return {value}\nglobals()['build'] = make\n")
+        other = replace(row, decoder="someones_module:build")
+        versions.append(runs.code_version(other, "fixed", protocol, "llada"))
+    assert versions[0] != versions[1]
+    nowhere = replace(row, decoder="__main__:build")  # typed into an interpreter
+    assert runs.code_version(nowhere, "fixed", protocol, "llada") not in versions
 
 
 def all_closures() -> dict[str, Closure]:
