@@ -16,11 +16,11 @@ def doctor(
     device: str = typer.Option("auto", "--device", help="auto, cpu, cuda, cuda:1, …"),
     dtype: str = typer.Option("auto", "--dtype", help="auto, float32, bfloat16, float16, int8 or nf4."),
     batch_size: int = typer.Option(16, "--batch-size", min=1, help="Rows decoded at once."),
-    gen_length: int = typer.Option(256, "--gen-length", min=1, help="Generated tokens of a row."),
-    offline: bool = typer.Option(False, "--offline", help="Make no network request."),
+    gen_length: int = typer.Option(256, "--gen-length", min=1, help="Generated tokens per row."),
+    offline: bool = typer.Option(False, "--offline", help="Do not use the network."),
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
-    """Report what is missing before anything is downloaded, with the command that fixes it. Exit 1 if anything is."""
+    """List what is missing before anything is downloaded, each with the command that fixes it; exit 1 if so."""
     from harness.doctor import Request, checks
     from harness.show import print_json
 
