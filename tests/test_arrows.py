@@ -98,6 +98,17 @@ def test_the_engine_knows_nothing_of_the_published_decoders() -> None:
         assert not [name for name in every_import(file) if name.startswith("methods.reference")], file
 
 
+def test_benchmarks_import_no_tests() -> None:
+    wrong = [
+        f"{file.relative_to(ROOT)} imports {module}"
+        for file in files("benchmarks")
+        for module, _ in imports(file)
+        if module.split(".")[0] == "tests"
+    ]
+    assert files("benchmarks")
+    assert not wrong, "\n".join(wrong)
+
+
 def test_reports_take_only_the_store_and_the_numbers_from_the_instrument() -> None:
     wrong = [
         f"{file.relative_to(ROOT)} imports {module}"

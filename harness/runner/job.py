@@ -5,16 +5,16 @@ Everything the user can get wrong is found here, before a run folder is touched.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.closure.runs import code_version
 from harness.errors import UsageError
 from harness.runner.models import ModelCache, ModelKey, reader_of
 from harness.runner.spec import RunSpec
-from harness.store import RunFolder, code_version, run_id
+from harness.store import RunFolder, run_id
 from harness.text import Reader
 
 if TYPE_CHECKING:
@@ -176,16 +176,6 @@ def describe(choice: Choice, loaded: Loaded, backbone: Any, reader: Reader, cont
         "n_docs": len(loaded.docs),
         "seed": spec.seed,
         "dtype": backbone.packed or str(backbone.dtype).removeprefix("torch."),
-        "code_version": code_version(source_files(method)),
+        "code_version": code_version(method, spec.fidelity, protocol, backbone.arch),
     }
     return {"run_id": run_id(run), **run}
-
-
-def source_files(method: Method) -> list[Path]:
-    """The source that turns prompts into tokens: the engine, the backbones and the method's decoder."""
-    import methods
-
-    root = Path(methods.__file__).parent
-    files = [*root.glob("decoding/**/*.py"), *root.glob("backbones/**/*.py")]
-    spec = importlib.util.find_spec(method.decoder_module)
-    return [*files, Path(spec.origin)] if spec and spec.origin else files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -37,6 +38,7 @@ def trajectories(
     from harness import training
     from harness.show import print_json
     from harness.suites import load_suite
+    from harness.training_problems import accept, training_problems
     from methods.backbones import load
     from methods.distill.trajectories import Plan, generate
 
@@ -47,7 +49,7 @@ def trajectories(
     source, adapter = training.base_source(chosen, None, base)
     backbone = load(source, device=device, dtype=dtype, adapter=adapter)
     names = [task for task in tasks.split(",") if task]
-    found = training.training_problems(chosen, backbone, tasks=names, count=problems, seed=seed, data_dir=data_dir)
+    found = training_problems(chosen, backbone, tasks=names, count=problems, seed=seed, data_dir=data_dir)
     length = gen_length or max(loaded.protocol.gen_length for loaded in found.loaded.values())
     plan = Plan(
         gen_length=length,
@@ -69,7 +71,7 @@ def trajectories(
             folder,
             plan,
             decoder=training.teacher_decoder(chosen, backbone.arch, size),
-            accept=found.accept,
+            accept=partial(accept, found.loaded),
             source=source,
             extra={"block": size, "tasks": sorted(found.loaded)},
             on_shard=on_shard,
