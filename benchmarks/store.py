@@ -17,7 +17,7 @@ from pathlib import Path
 
 from harness.store import RunFolder, run_id
 from harness.store.identity import IDENTITY
-from harness.store.lines import ordered
+from harness.store.samples import ordered
 
 LOAD = """
 import resource, sys, time

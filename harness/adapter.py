@@ -25,7 +25,7 @@ from harness.metrics import total_forwards
 from harness.runner.decoding import decode_all
 from harness.runner.job import whole
 from harness.runner.models import ModelCache, ModelKey, reader_of
-from harness.runner.plan import template
+from harness.runner.prompts import template
 
 DEFAULT_LENGTH = 256  # of a task that names none: lm-eval's own default
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.errors import UserError, words_of
+from harness.errors import UserError, describe_error
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -168,7 +168,7 @@ def _told(error: BaseException | None) -> tuple[str, int | None, str] | None:
     if error is None:
         return None
     code = getattr(error, "exit_code", None)
-    return words_of(error), code if isinstance(code, int) else None, socket.gethostname()
+    return describe_error(error), code if isinstance(code, int) else None, socket.gethostname()
 
 
 def _launched(name: str, default: int) -> int:
@@ -213,7 +213,7 @@ def alone() -> Group:
 
 
 @contextmanager
-def only_the_first_speaks() -> Iterator[None]:
+def only_first_rank_prints() -> Iterator[None]:
     """In a group, what ranks after the first print goes nowhere and their failures end them quietly.
 
     What concerns all was agreed on and is said by the first rank, which has the exit code as well: a launcher stops

@@ -19,7 +19,7 @@ class UsageError(UserError):
     exit_code = 2
 
 
-def words_of(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """What to tell of an error: its sentence if it has an exit code (it names the user's way out), else a traceback."""
     if isinstance(getattr(error, "exit_code", None), int):
         return str(error)

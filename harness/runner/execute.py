@@ -10,18 +10,18 @@ from typing import Any
 
 from harness.distributed import Group, alone
 from harness.metrics import beginning, summarise
-from harness.runner import official
-from harness.runner.active import Active, Event, Outcome, Progress, failed
+from harness.runner import aggregate
 from harness.runner.decoding import decode_all
-from harness.runner.environment import now, session
 from harness.runner.job import Choice, Job, choose, prepare
 from harness.runner.models import ModelCache
-from harness.runner.parallel import Parts, same_run, take_up
-from harness.runner.plan import Planned, prompts, request
+from harness.runner.prompts import Prompt, prompts, request
+from harness.runner.provenance import now, session
+from harness.runner.rank_files import Parts, check_same_run, recover_parts
+from harness.runner.ranks import begin, gather
 from harness.runner.sample import decoded, scored, too_long
 from harness.runner.scoring import Scorer
 from harness.runner.spec import RunSpec
-from harness.runner.together import begin, gather
+from harness.runner.state import Event, Outcome, Progress, RunState, failed
 from harness.store.sessions import counted
 
 __all__ = ["Event", "Outcome", "execute"]
@@ -67,14 +67,14 @@ def _run_group(
     group: Sequence[tuple[int, Choice]], models: ModelCache, progress: Progress | None, ranks: Group
 ) -> dict[int, Outcome]:
     found: dict[int, Outcome] = {}
-    active: dict[int, Active] = {}
+    active: dict[int, RunState] = {}
     loaded = None
     with ExitStack() as stack:
         for place, choice in group:
             try:
                 job = ranks.attempt(partial(prepare, choice, models, loaded))
                 loaded = job.loaded
-                same_run(ranks, job.run)
+                check_same_run(ranks, job.run)
                 if any(other.job.run["run_id"] == job.run["run_id"] for other in active.values()):
                     found[place] = failed(choice.spec, ValueError(f"{job.folder.path} is asked for twice."))
                     continue
@@ -93,7 +93,7 @@ def _run_group(
     return found
 
 
-def _open(job: Job, progress: Progress | None, stack: ExitStack, parts: Parts) -> Active | Outcome:
+def _open(job: Job, progress: Progress | None, stack: ExitStack, parts: Parts) -> RunState | Outcome:
     """Lock the run and find what it lacks; a run that lacks nothing is shown without being touched."""
     spec, folder = job.spec, job.folder
     total = min(spec.limit or job.run["n_docs"], job.run["n_docs"])
@@ -103,8 +103,8 @@ def _open(job: Job, progress: Progress | None, stack: ExitStack, parts: Parts) -
         return Outcome(spec, "stored", folder, _summary(job, total))
     wanted = prompts(job, spec.limit)  # before the folder is touched: a chat template can fail
     stack.enter_context(folder.open(job.run | {"started": now(), "sessions": []}))
-    taken_up = take_up(folder)
-    run = Active(job, total, progress=progress, parts=parts)
+    recovered = recover_parts(folder)
+    run = RunState(job, total, progress=progress, parts=parts)
     for sample in folder.samples(light=True):
         if sample["doc_id"] < total:
             run.add(sample)
@@ -113,14 +113,14 @@ def _open(job: Job, progress: Progress | None, stack: ExitStack, parts: Parts) -
     start = session(spec.batch_size, str(job.backbone.device), spec.limit, spec.compile)
     folder.update(sessions=[*counted(folder.run()["sessions"], len(done)), start])
     notes = [f"{folder.dropped} bytes of a torn last line were dropped"] if folder.dropped else []
-    notes += [f"{taken_up} samples of an interrupted parallel run were taken up"] if taken_up else []
+    notes += [f"{recovered} samples of an interrupted parallel run were taken up"] if recovered else []
     run.tell(", ".join(notes))
     return run
 
 
-def _decode(runs: list[Active]) -> None:
+def _decode(runs: list[RunState]) -> None:
     """One decode over everything the runs lack; each sample is scored and stored as soon as it is finished."""
-    work: list[tuple[Active, Planned]] = []
+    work: list[tuple[RunState, Prompt]] = []
     for run in runs:
         for planned in run.missing:
             if planned.fits:
@@ -145,19 +145,19 @@ def _decode(runs: list[Active]) -> None:
         scorer.close()
 
 
-def _finisher(run: Active, planned: Planned, result: Any) -> Callable[[], tuple[Active, dict[str, Any]]]:
+def _finisher(run: RunState, planned: Prompt, result: Any) -> Callable[[], tuple[RunState, dict[str, Any]]]:
     line = decoded(run.job, planned, result)
     return lambda: (run, scored(run.job.loaded, planned.doc, line))
 
 
-def _store(run: Active, line: dict[str, Any]) -> None:
+def _store(run: RunState, line: dict[str, Any]) -> None:
     run.store(line)
-    run.take_in()
+    run.collect_parts()
     if run.parts is not None and run.done == run.total:
         run.outcome = run.outcome or _finish(run)
 
 
-def _halved(runs: list[Active], before: int, now_: int) -> None:
+def _halved(runs: list[RunState], before: int, now_: int) -> None:
     for run in runs:
         sessions = run.job.folder.run()["sessions"]
         sessions[-1]["out_of_memory"] = [*sessions[-1].get("out_of_memory", []), {"from": before, "to": now_}]
@@ -166,7 +166,7 @@ def _halved(runs: list[Active], before: int, now_: int) -> None:
         run.tell(f"out of memory at batch size {before}, going on with {now_}")
 
 
-def _finish(run: Active) -> Outcome:
+def _finish(run: RunState) -> Outcome:
     """Sort the samples, let lm-eval aggregate them, write the summary.
 
     The summary describes the longest unbroken beginning of the task that is stored: what an interrupted larger run
@@ -178,8 +178,8 @@ def _finish(run: Active) -> Outcome:
         run.record(samples=run.new)
         samples = beginning(folder.samples())
         summary = summarise(folder.run(), samples)
-        summary["lm_eval"] = official.evaluate(job, samples)
-        official.check(job, summary["lm_eval"], summary)
+        summary["lm_eval"] = aggregate.evaluate(job, samples)
+        aggregate.check(job, summary["lm_eval"], summary)
         folder.finish(summary)
         if run.parts is not None:
             run.parts.remove()
@@ -188,7 +188,7 @@ def _finish(run: Active) -> Outcome:
         return failed(job.spec, error, folder)
 
 
-def _close(run: Active) -> Outcome:
+def _close(run: RunState) -> Outcome:
     if run.parts is None and run.failed is None:
         return Outcome(run.job.spec, "done", run.job.folder, new=run.new)
     if run.outcome is None and run.failed is None and run.done == run.total:

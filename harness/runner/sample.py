@@ -7,12 +7,12 @@ from typing import Any
 
 from harness.metrics import KINDS
 from harness.runner.job import Job
-from harness.runner.plan import Planned, prompt_hash
+from harness.runner.prompts import Prompt, prompt_hash
 
 UNSCORED = {"extracted": None, "outcome": "error", "correct": 0, "strict": 0, "flexible": 0, "detail": ""}
 
 
-def _head(job: Job, planned: Planned) -> dict[str, Any]:
+def _head(job: Job, planned: Prompt) -> dict[str, Any]:
     return {
         "doc_id": planned.doc_id,
         "task": job.spec.task,
@@ -22,7 +22,7 @@ def _head(job: Job, planned: Planned) -> dict[str, Any]:
     }
 
 
-def decoded(job: Job, planned: Planned, result: Any) -> dict[str, Any]:
+def decoded(job: Job, planned: Prompt, result: Any) -> dict[str, Any]:
     """The line of a decoded row, not scored yet."""
     protocol, reader = job.choice.protocol, job.reader
     ids = list(map(int, result.output_ids))
@@ -46,7 +46,7 @@ def decoded(job: Job, planned: Planned, result: Any) -> dict[str, Any]:
     }
 
 
-def too_long(job: Job, planned: Planned) -> dict[str, Any]:
+def too_long(job: Job, planned: Prompt) -> dict[str, Any]:
     """The line of a prompt that does not fit: nothing is decoded, it counts as wrong."""
     room = job.context - job.choice.gen_length
     return {

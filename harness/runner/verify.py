@@ -12,10 +12,10 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.runner.decoding import decode_all
-from harness.runner.environment import session
 from harness.runner.job import Job, choose, prepare
 from harness.runner.models import ModelCache
-from harness.runner.plan import prompts, request
+from harness.runner.prompts import prompts, request
+from harness.runner.provenance import session
 from harness.runner.sample import decoded
 from harness.runner.spec import RunSpec
 from harness.store import RunFolder

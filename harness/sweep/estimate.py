@@ -90,7 +90,7 @@ def _fails(spec: RunSpec, error: Exception) -> Cost:
 def _measure(jobs: Sequence[Any], documents: int, batch_size: int) -> list[tuple[float, float]]:
     """Forwards and seconds per document of each job, all decoded in one batch."""
     from harness.runner.decoding import decode_all
-    from harness.runner.plan import prompts, request
+    from harness.runner.prompts import prompts, request
 
     owners, requests = [], []
     for i, job in enumerate(jobs):

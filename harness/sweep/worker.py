@@ -63,12 +63,12 @@ class Worker:
         from harness.sweep.local import run_group
 
         try:
-            run_group(group, Teller(group, messages, self._shared), self._models)
+            run_group(group, EventForwarder(group, messages, self._shared), self._models)
         finally:
             messages.put(None)
 
 
-class Teller:
+class EventForwarder:
     """Stands in for the progress board: what the runner reports becomes messages to the driver."""
 
     def __init__(self, group: Group, messages: queue.SimpleQueue[Message | None], shared: bool) -> None:

@@ -39,7 +39,7 @@ def run(
     json: options.Json = False,
 ) -> None:
     """Decode a task with a method, score it and store it; the same command again continues, or shows the result."""
-    from harness.distributed import alone, join, only_the_first_speaks
+    from harness.distributed import alone, join, only_first_rank_prints
     from harness.errors import UsageError
     from harness.runner import RunSpec
     from harness.runner.settings import parse
@@ -75,7 +75,7 @@ def run(
         alone()
         _verify(verify, out, batch_size, device, limit, json)
         return
-    with only_the_first_speaks():
+    with only_first_rank_prints():
         ranks = join()
         _run(ranks.attempt(spec), ranks, json)
 

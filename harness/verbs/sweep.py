@@ -56,7 +56,7 @@ def sweep(
     from harness.runner.settings import parse
     from harness.runner.spec import RunSpec
     from harness.sweep import Grid, parse_points, parse_shard
-    from harness.sweep.rounds import Refinement
+    from harness.sweep.refine import Refinement
     from harness.sweep.run import make_plan
 
     base = RunSpec(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.errors import UserError
-from harness.runner.plan import template
+from harness.runner.prompts import template
 from harness.store import RunFolder, StoreError, find_runs
 from harness.store import find as finding
 from harness.suites import parse

@@ -11,7 +11,7 @@ from harness.runner.job import Job
 
 
 @dataclass(frozen=True)
-class Planned:
+class Prompt:
     """One document to decode. fits: whether prompt and generation region fit into the context."""
 
     doc_id: int
@@ -21,18 +21,18 @@ class Planned:
     fits: bool
 
 
-def prompts(job: Job, limit: int | None = None) -> list[Planned]:
+def prompts(job: Job, limit: int | None = None) -> list[Prompt]:
     """The first `limit` documents with their prompts, exactly as lm-eval builds them."""
     tokenizer, chat = job.reader.tokenizer, job.choice.protocol.chat_template
     found = []
     for request in job.loaded.requests(limit, chat_template=template(tokenizer) if chat else None):
         ids = job.reader.encode(request.args[0], special=not chat)
         fits = len(ids) + job.choice.gen_length <= job.context
-        found.append(Planned(request.doc_id, dict(request.doc), request.args[0], ids, fits))
+        found.append(Prompt(request.doc_id, dict(request.doc), request.args[0], ids, fits))
     return found
 
 
-def request(job: Job, planned: Planned) -> Any:
+def request(job: Job, planned: Prompt) -> Any:
     """The decoding loop's request; its seed depends on the run's seed and the document only."""
     from methods.decoding import Request
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.sweep.progress import Board
 
 
-class Inbox:
+class Sink:
     """What one worker sends about one group. shared: the worker writes the store itself, nothing is written here."""
 
     def __init__(self, group: Group, board: Board, shared: bool) -> None:

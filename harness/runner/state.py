@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.errors import words_of
+from harness.errors import describe_error
 from harness.metrics import total_forwards
 from harness.runner.job import Job
-from harness.runner.parallel import Parts
-from harness.runner.plan import Planned
+from harness.runner.prompts import Prompt
+from harness.runner.rank_files import Parts
 from harness.runner.spec import RunSpec
 from harness.store import RunFolder
 
@@ -58,7 +58,7 @@ Progress = Callable[[Event], None]
 
 
 @dataclass
-class Active:
+class RunState:
     """A run that is being written: its job, what this process decodes, and the running totals for the progress bar.
 
     parts: the other ranks' shares, seen by the first; None on a rank that writes such a part (`job.folder`) itself.
@@ -66,7 +66,7 @@ class Active:
 
     job: Job
     total: int
-    missing: list[Planned] = field(default_factory=list)
+    missing: list[Prompt] = field(default_factory=list)
     done: int = 0
     new: int = 0
     correct: int = 0
@@ -84,7 +84,7 @@ class Active:
         self.add(line)
         self.tell()
 
-    def take_in(self) -> None:
+    def collect_parts(self) -> None:
         """Store what the other ranks have finished."""
         for line in self.parts.new() if self.parts is not None else ():
             self.store(line)
@@ -115,4 +115,4 @@ class Active:
 
 def failed(spec: RunSpec, error: Exception, folder: RunFolder | None = None) -> Outcome:
     """The outcome of a run that `error` ended."""
-    return Outcome(spec, "failed", folder, error=words_of(error), cause=error)
+    return Outcome(spec, "failed", folder, error=describe_error(error), cause=error)
