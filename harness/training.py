@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UsageError, UserError
+from harness.errors import UserError
 from harness.suites import Suite
 
 if TYPE_CHECKING:
@@ -208,17 +208,6 @@ def data_note(recipe: Recipe, folder: Path) -> dict[str, Any]:
     from methods.distill.shards import made_by
 
     return made_by(folder) if recipe.common.data == "trajectories" else {}
-
-
-def parse_sets(values: Sequence[str]) -> dict[str, str]:
-    """`key=value` pairs of --set. Raises UsageError for text without `=`."""
-    pairs = {}
-    for value in values:
-        key, equals, text = value.partition("=")
-        if not equals:
-            raise UsageError(f"--set {value}: write key=value.")
-        pairs[key.strip().replace("-", "_")] = text.strip()
-    return pairs
 
 
 def command_line() -> str:

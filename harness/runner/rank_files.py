@@ -49,9 +49,11 @@ def recover_parts(folder: RunFolder, *, wait: float = 10.0) -> int:
 
 def check_same_run(group: Group, run: Mapping[str, Any]) -> None:
     """Raise AgreedError on all ranks unless all of them are about to do the same run."""
-    told = group.agree({name: run[name] for name in IDENTITY})
-    for rank, other in enumerate(told):
-        differ = [f"{name} {told[0][name]} and {other[name]}" for name in IDENTITY if other[name] != told[0][name]]
+    identities = group.agree({name: run[name] for name in IDENTITY})
+    for rank, other in enumerate(identities):
+        differ = [
+            f"{name} {identities[0][name]} and {other[name]}" for name in IDENTITY if other[name] != identities[0][name]
+        ]
         if differ:
             raise AgreedError(f"Processes 0 and {rank} would do two different runs: {'; '.join(differ)}.", 1)
 

@@ -30,9 +30,10 @@ class Event:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a spec ended. state: `done` (decoded now), `stored` (nothing was missing) or `failed`.
+    """How a spec ended. state: `done` (decoded or scored now), `stored` (nothing was missing) or `failed`.
 
-    summary: over the documents the spec asks for. new: samples decoded now. errors: samples whose scorer raised.
+    summary: over the documents the spec asks for. new: samples decoded now. errors: samples whose scorer raised; they
+    have no score, the accuracy leaves them out, and the next run scores them.
     error: why it failed, one sentence or a traceback; `cause` is the exception itself. In a group of processes only
     the first one has summaries.
     """
@@ -69,6 +70,7 @@ class RunState:
     missing: list[Prompt] = field(default_factory=list)
     done: int = 0
     new: int = 0
+    scored: int = 0
     correct: int = 0
     tokens: int = 0
     forwards: int = 0
@@ -78,11 +80,11 @@ class RunState:
     parts: Parts | None = field(default=None, repr=False)
 
     def store(self, line: dict[str, Any]) -> None:
-        """Append a finished sample to the run's file, count it, tell of it."""
+        """Append a finished sample to the run's file, count it and report it."""
         self.job.folder.append(line)
         self.new += 1
         self.add(line)
-        self.tell()
+        self.report()
 
     def collect_parts(self) -> None:
         """Store what the other ranks have finished."""
@@ -101,14 +103,15 @@ class RunState:
     def add(self, sample: dict[str, Any]) -> None:
         """Count a stored sample."""
         self.done += 1
+        self.scored += sample["outcome"] != "error"
         self.correct += sample["correct"]
         self.tokens += sample["tokens"]
         self.forwards += total_forwards(sample["forwards"])
 
-    def tell(self, note: str = "") -> None:
+    def report(self, note: str = "") -> None:
         """Report where the run stands."""
         if self.progress is not None:
-            accuracy = 100.0 * self.correct / self.done if self.done else None
+            accuracy = 100.0 * self.correct / self.scored if self.scored else None
             tpf = self.tokens / self.forwards if self.forwards else None
             self.progress(Event(self.job.spec, self.job.run["run_id"], self.done, self.total, accuracy, tpf, note))
 

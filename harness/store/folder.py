@@ -117,7 +117,7 @@ class RunFolder:
         """Add one finished sample; it survives the death of the process from here on."""
         self._own()
         if self._samples is None:
-            (self.path / "summary.json").unlink(missing_ok=True)
+            self.unfinish()
             self._samples = Appender(self.path / "samples.jsonl")
         self._samples.append(dumps(ordered(dict(sample))))
 
@@ -131,6 +131,11 @@ class RunFolder:
         self._own()
         self._detach()
         write_atomic(self.path / "samples.jsonl", (dumps(ordered(sample)) + "\n" for sample in samples))
+
+    def unfinish(self) -> None:
+        """Remove the summary: it no longer describes the samples that follow."""
+        self._own()
+        (self.path / "summary.json").unlink(missing_ok=True)
 
     def sort(self) -> None:
         """Bring samples.jsonl into the order of document ids, so that two equal runs are equal files."""

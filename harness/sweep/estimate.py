@@ -94,10 +94,10 @@ def _measure(jobs: Sequence[Any], documents: int, batch_size: int) -> list[tuple
 
     owners, requests = [], []
     for i, job in enumerate(jobs):
-        for planned in prompts(job, min(documents, job.spec.limit or documents)):
-            if planned.fits:
+        for prompt in prompts(job, min(documents, job.spec.limit or documents)):
+            if prompt.fits:
                 owners.append(i)
-                requests.append(request(job, planned))
+                requests.append(request(job, prompt))
     sums = [[0.0, 0.0] for _ in jobs]
     if requests:
         for result in decode_all(jobs[0].backbone, requests, batch_size, halved=lambda before, now: None):

@@ -122,10 +122,10 @@ class Curve:
     def _measured(self) -> list[Measured]:
         points: dict[float, list[dict[str, Any]]] = {}
         for outcome in self.outcomes:
-            value = self._value(outcome.spec)
+            value, summary = self._value(outcome.spec), outcome.summary or {}
             # "off" (None) is a point of the curve but has no place on the axis
-            if outcome.summary and value is not None and outcome.summary.get("tpf"):
-                points.setdefault(float(value), []).append(outcome.summary)
+            if value is not None and summary.get("tpf") and summary.get("accuracy") is not None:
+                points.setdefault(float(value), []).append(summary)
         return [
             Measured(value, float(np.mean([s["tpf"] for s in same])), float(np.mean([s["accuracy"] for s in same])))
             for value, same in points.items()

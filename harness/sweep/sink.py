@@ -81,11 +81,11 @@ class Sink:
         return outcome
 
     def unfinished(self) -> list[RunSpec]:
-        """The runs whose end has not been told."""
+        """The runs whose end has not arrived."""
         return [spec for place, spec in enumerate(self._specs) if place not in self._ended]
 
     def rest(self, why: str) -> list[Outcome]:
-        """The runs whose end has not been told, as failed ones."""
+        """The runs whose end has not arrived, as failed ones."""
         from harness.runner.execute import Outcome
 
         self.close()

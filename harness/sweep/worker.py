@@ -1,4 +1,4 @@
-"""What runs on a Ray worker: one model in memory, groups of runs one after another, every sample told at once."""
+"""What runs on a Ray worker: one model in memory, groups of runs one after another, every sample forwarded at once."""
 
 from __future__ import annotations
 
@@ -77,14 +77,14 @@ class EventForwarder:
         self._offsets: dict[int, int] = {}
 
     def event(self, event: Any) -> None:
-        """A run has one more sample: tell the driver the lines that are new in its file."""
+        """A run has one more sample: forward the lines that are new in its file."""
         place = self._places[repr(event.spec)]
         if not self._shared:
             self._new_lines(place, store_of(event.spec) / event.run_id)
         self._messages.put(("event", place, event))
 
     def ends(self, outcome: Any) -> None:
-        """A run is over. Its lines were told with its events, unless nothing had to be decoded."""
+        """A run is over. Its lines were forwarded with its events, unless nothing had to be decoded."""
         place = self._places[repr(outcome.spec)]
         summary = None
         if outcome.folder is not None and not self._shared:

@@ -10,14 +10,14 @@ EXAMPLE = "harness regenerate --suite mini --profile quick --out runs/regenerate
 
 
 def regenerate(
-    suite: str = typer.Option("mini", help="Only the mini suite can be made again from nothing."),
-    profile: str = typer.Option("quick", help="quick, or full (what made the committed leaderboard)."),
+    suite: str = typer.Option("mini", help="Only the mini suite can be regenerated from scratch."),
+    profile: str = typer.Option("quick", help="quick, or full (which made the committed leaderboard)."),
     seed: int = typer.Option(0, help="Seed of weights, data and noise."),
     methods: str = typer.Option("", help="Only these rows, comma separated."),
     until: str | None = typer.Option(None, help="Stop after this stage."),
-    jobs: int = typer.Option(1, min=1, help="Stages at a time; each gets its share of the cores."),
+    jobs: int = typer.Option(1, min=1, help="Stages run at once; the cores are divided among them."),
     threads: int = typer.Option(0, min=0, help="CPU threads; 0 = all cores."),
-    out: Path | None = typer.Option(None, help="Everything goes here; run again to continue."),
+    out: Path | None = typer.Option(None, help="Folder for everything; run again to continue."),
     dry_run: bool = typer.Option(False, "--dry-run", help="List the stages and whether they would run."),
     json: bool = typer.Option(False, "--json", help="Stages and minutes as JSON on stdout."),
 ) -> None:
@@ -28,7 +28,7 @@ def regenerate(
     from harness.show import print_json, print_table
 
     if suite != "mini":
-        raise UsageError(f"--suite {suite}: only mini is made from nothing; train other suites with `harness train`.")
+        raise UsageError(f"--suite {suite}: only mini is made from scratch; train other suites with `harness train`.")
     sizes = profile_of(profile)
     folder = out or Path("runs/regenerate") / profile
     rows = tuple(name for name in methods.split(",") if name)
