@@ -26,7 +26,7 @@ class Verbs(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:  # caught here: Typer would end in silence
-            print("harness: interrupted; finished work is kept.", file=sys.stderr)
+            print("harness: interrupted; what was finished is kept.", file=sys.stderr)
             raise typer.Exit(130) from None
 
 

@@ -137,6 +137,11 @@ def tpf_compat(samples: Sequence[Sample]) -> dict[str, float | None]:
     return found
 
 
+def unscored(sample: Sample) -> bool:
+    """Whether the scorer raised on a stored sample: it is not a wrong answer, it has no score."""
+    return bool(sample["outcome"] == "error" and not sample.get("truncated"))
+
+
 def beginning(samples: Iterable[Row]) -> list[Row]:
     """The longest unbroken beginning of the task: samples come in the order of their documents, from 0."""
     return [sample for place, sample in enumerate(samples) if sample["doc_id"] == place]
@@ -151,7 +156,7 @@ def summarise(run: Mapping[str, Any], samples: Iterable[Sample]) -> dict[str, An
     sessions that stored samples, null where these differ.
     """
     rows = sorted(samples, key=lambda sample: sample["doc_id"])
-    scored = [row for row in rows if row["outcome"] != "error"]
+    scored = [row for row in rows if not unscored(row)]
     correct, n = sum(bool(row["correct"]) for row in scored), len(scored)
     decoded = [row for row in rows if total_forwards(row["forwards"])]
     forwards = [total_forwards(row["forwards"]) for row in decoded]
@@ -177,7 +182,7 @@ def summarise(run: Mapping[str, Any], samples: Iterable[Sample]) -> dict[str, An
         "device": _common(sessions, "device"),
         "empty_outputs": sum(not row["tokens"] and not row.get("truncated") for row in rows),
         "truncated": sum(bool(row.get("truncated")) for row in rows),
-        "errors": len(rows) - n,
+        "errors": sum(row["outcome"] == "error" for row in rows),
         "outcomes": _counts(row["outcome"] for row in rows),
         "lm_eval": None,  # what is not asked is not measured: the runner fills it in
     }

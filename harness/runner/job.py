@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError
 from harness.generation import check_length, context_length
+from harness.packages import check_packages
 from harness.runner.models import ModelCache, ModelKey, reader_of
 from harness.runner.spec import RunSpec
 from harness.settings import layered
@@ -61,6 +62,7 @@ def choose(spec: RunSpec) -> Choice:
 
     Raises UsageError (or the room's own error with exit code 2) naming the closest known name or the allowed range.
     """
+    check_packages()
     from harness.suites import load_suite
     from methods import registry
     from tasks import protocols

@@ -6,12 +6,13 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
+from harness.metrics import unscored
 from harness.runner.finish import summary_over
 from harness.runner.job import Job
 from harness.runner.prompts import prompts
 from harness.runner.provenance import now, session
 from harness.runner.rank_files import Parts, recover_parts
-from harness.runner.sample import scored, unscored
+from harness.runner.sample import scored
 from harness.runner.scoring import Scorer
 from harness.runner.state import Outcome, Progress, RunState
 from harness.store.sessions import counted

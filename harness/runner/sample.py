@@ -35,11 +35,6 @@ def too_long(job: Job, prompt: Prompt) -> dict[str, Any]:
     return {**_head(job, prompt), **generation.too_long(prompt.ids, job.choice.gen_length, job.context)}
 
 
-def unscored(sample: dict[str, Any]) -> bool:
-    """Whether the scorer raised on a stored sample: it is not a wrong answer, it has no score."""
-    return bool(sample["outcome"] == UNSCORED["outcome"])
-
-
 def scored(loaded: Any, doc: dict[str, Any], line: dict[str, Any]) -> dict[str, Any]:
     """`line` with its score. A scorer that raises makes the outcome `error`, with the traceback in the line.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.errors import describe_error
-from harness.metrics import total_forwards
+from harness.metrics import total_forwards, unscored
 from harness.runner.job import Job
 from harness.runner.prompts import Prompt
 from harness.runner.rank_files import Parts
@@ -103,7 +103,7 @@ class RunState:
     def add(self, sample: dict[str, Any]) -> None:
         """Count a stored sample."""
         self.done += 1
-        self.scored += sample["outcome"] != "error"
+        self.scored += not unscored(sample)
         self.correct += sample["correct"]
         self.tokens += sample["tokens"]
         self.forwards += total_forwards(sample["forwards"])

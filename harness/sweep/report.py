@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.runner.sample import unscored
+from harness.metrics import unscored
 from harness.runner.spec import RunSpec
 from harness.stats import Samples, combine_seeds
 from harness.sweep.grid import label, setting_text
