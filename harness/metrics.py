@@ -10,8 +10,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from harness.stats import bootstrap_ratio, wilson
+from methods.decoding.forwards import KINDS
+from methods.decoding.forwards import target_forwards as total_forwards
 
-KINDS = ("prefill", "denoise", "refresh", "draft")
 COMPAT_RULES = ("d3llm", "tad")
 D3LLM_WARMUP = 10  # samples its evaluator leaves out of tokens and forwards
 Sample = Mapping[str, Any]
@@ -66,11 +67,6 @@ def _cut(
             text.append(piece if cut is None else piece[: cut - start])
         start += len(piece)
     return tokens, "".join(text)
-
-
-def total_forwards(forwards: Mapping[str, int]) -> int:
-    """Forwards of the target model: all kinds but `draft`."""
-    return sum(count for kind, count in forwards.items() if kind != "draft")
 
 
 def tpf(samples: Iterable[Sample]) -> float | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -217,13 +216,10 @@ def command_line() -> str:
 
 def commit() -> str | None:
     """The git commit of this checkout with `+` when files differ from it, None outside of one."""
-    folder = Path(__file__).parent
-    try:
-        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, timeout=10)
-        dirty = subprocess.run(["git", "status", "--porcelain", "-uno"], cwd=folder, capture_output=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return head.stdout.strip() + ("+" if dirty.stdout.strip() else "") if head.returncode == 0 else None
+    from harness.runner import provenance
+
+    found = provenance.git()
+    return found["commit"] + ("+" if found["dirty"] else "") if found else None
 
 
 def set_threads(threads: int) -> None:

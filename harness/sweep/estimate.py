@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.metrics import total_forwards
 from harness.runner.spec import RunSpec
 from harness.sweep.grid import Group, setting_text
 
@@ -102,7 +103,7 @@ def _measure(jobs: Sequence[Any], documents: int, batch_size: int) -> list[tuple
     if requests:
         for result in decode_all(jobs[0].backbone, requests, batch_size, halved=lambda before, now: None):
             total = sums[owners[result.index]]
-            total[0] += sum(count for kind, count in result.forwards.items() if kind != "draft")
+            total[0] += total_forwards(result.forwards)
             total[1] += result.seconds
     return [(total[0] / max(owners.count(i), 1), total[1] / max(owners.count(i), 1)) for i, total in enumerate(sums)]
 

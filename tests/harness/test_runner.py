@@ -170,7 +170,7 @@ def test_the_next_run_scores_such_a_sample_and_decodes_nothing(
     (first,) = run(spec(), models=models)
     broken.clear()
     (whole,) = run(spec(out=str(tmp_path / "whole")), models=models)
-    monkeypatch.setattr(decoding, "_engine", lambda: pytest.fail("the decoder was asked"))
+    monkeypatch.setattr(decoding, "_engine", lambda: lambda *arguments, **options: pytest.fail("decoded again"))
     notes: list[str] = []
     (second,) = run(spec(), models=models, progress=lambda event: notes.append(event.note))
     assert (second.state, second.new, second.errors, second.run_id) == ("done", 0, 0, first.run_id)
