@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.synthetic import run_of, sample
 from harness.store import RunFolder
-from harness.store.lines import ordered
+from harness.store.samples import ordered
 
 LOAD = """
 import resource, sys, time

@@ -28,7 +28,7 @@ class Bars:
         columns += [TextColumn("{task.fields[state]}"), TimeElapsedColumn(), TextColumn("left"), Left()]
         self._bars = Progress(*columns, console=self._console, transient=True) if self._console.is_terminal else None
         self._ids: dict[str, Any] = {}
-        self._told: dict[str, float] = {}
+        self._reported: dict[str, float] = {}
         self.runs = runs
 
     def __call__(self, event: Event) -> None:
@@ -46,9 +46,9 @@ class Bars:
 
     def _line(self, event: Event, name: str, state: str) -> None:
         now = time.monotonic()
-        last = self._told.setdefault(event.run_id, now)
+        last = self._reported.setdefault(event.run_id, now)
         if event.done == event.total or now - last > QUIET:
-            self._told[event.run_id] = now
+            self._reported[event.run_id] = now
             print(f"{name}: {event.done}/{event.total}  {state}", file=sys.stderr, flush=True)
 
     def __enter__(self) -> Bars:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UsageError, UserError
+from harness.errors import UserError
 from harness.suites import Suite
 from harness.training_problems import MINI_PROBLEMS, training_problems
 
@@ -97,17 +96,6 @@ def data_note(recipe: Recipe, folder: Path) -> dict[str, Any]:
     return made_by(folder) if recipe.common.data == "trajectories" else {}
 
 
-def parse_sets(values: Sequence[str]) -> dict[str, str]:
-    """`key=value` pairs of --set. Raises UsageError for text without `=`."""
-    pairs = {}
-    for value in values:
-        key, equals, text = value.partition("=")
-        if not equals:
-            raise UsageError(f"--set {value}: write key=value.")
-        pairs[key.strip().replace("-", "_")] = text.strip()
-    return pairs
-
-
 def command_line() -> str:
     """This process's command, as one would type it."""
     return shlex.join(["harness", *sys.argv[1:]])
@@ -115,13 +103,10 @@ def command_line() -> str:
 
 def commit() -> str | None:
     """The git commit of this checkout with `+` when files differ from it, None outside of one."""
-    folder = Path(__file__).parent
-    try:
-        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, timeout=10)
-        dirty = subprocess.run(["git", "status", "--porcelain", "-uno"], cwd=folder, capture_output=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return head.stdout.strip() + ("+" if dirty.stdout.strip() else "") if head.returncode == 0 else None
+    from harness.runner import provenance
+
+    found = provenance.git()
+    return found["commit"] + ("+" if found["dirty"] else "") if found else None
 
 
 def set_threads(threads: int) -> None:

@@ -52,7 +52,7 @@ def training_problems(
     count: of all tasks together (0 = all there are, and 1600 of every generated task). Raises UserError for a task
     that the suite does not have, or that has no training split.
     """
-    from harness.runner.plan import template
+    from harness.runner.prompts import template
     from methods.distill.prompts import with_reference
     from methods.distill.trajectories import Problem
 

@@ -25,7 +25,9 @@ NEVER = {
 REPORTS_MAY = ("harness.store", "harness.metrics", "harness.stats", "harness.errors", "harness.show")
 HEAVY = {"torch", "transformers", "lm_eval", "datasets"}
 # files that are imported only where a model is used anyway
-MODEL_FILES = {"harness/adapter.py", "harness/bench.py", "harness/lm_tasks/__init__.py"}
+MODEL_FILES = {
+    *("harness/adapter.py", "harness/bench.py", "harness/lm_tasks/__init__.py", "harness/runner/stored_model.py")
+}
 
 
 def imports(file: Path) -> Iterator[tuple[str, bool]]:
@@ -152,6 +154,7 @@ LIGHT = [
     ["audit"],
     ["report", "--help"],
     ["compare", "--help"],
+    ["lm-eval", "--help"],
 ]
 TRY = """
 import json, sys
