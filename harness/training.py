@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from methods.backbones import Backbone
     from methods.decoding import Decoder
     from methods.distill.recipe import Recipe
-    from methods.distill.rows import Row
-    from methods.distill.trajectories import Problem
+    from methods.distill.trajectory import Trajectory
+    from methods.distill.trajectory_generation import Problem
     from tasks.loaded import Loaded
 
 VARIANTS = {"mini": "mini", "llada": "llada", "dream": "dream", "dream_coder": "coder"}
@@ -75,7 +75,7 @@ def training_problems(
     """
     from harness.runner.plan import template
     from methods.distill.prompts import with_reference
-    from methods.distill.trajectories import Problem
+    from methods.distill.trajectory_generation import Problem
 
     names = list(tasks) or suite.tasks
     for task in names:
@@ -177,7 +177,7 @@ def teacher_decoder(suite: Suite, arch: str, block: int) -> Callable[[float], De
 
 def training_rows(
     recipe: Recipe, suite: Suite, backbone: Backbone, folder: Path, *, tasks: Sequence[str], data_dir: Path | None
-) -> list[Row]:
+) -> list[Trajectory]:
     """What a recipe trains on: recorded trajectories in `folder`, or gold answers.
 
     Says on stderr where the set was made otherwise than the recipe says; raises MethodsError when it was decoded from
@@ -185,19 +185,19 @@ def training_rows(
     """
     from dataclasses import replace
 
-    from methods.distill.shards import departures, load_rows
-    from methods.distill.trainer import rank
-    from methods.distill.trajectories import gold_rows
+    from methods.distill.launch import rank
+    from methods.distill.trajectory_files import departures, load_trajectories
+    from methods.distill.trajectory_generation import gold_trajectories
 
     common = recipe.common
     if common.data == "gold":
         count = default_problems(suite, recipe)
         problems = training_problems(suite, backbone, tasks=tasks, count=count, seed=common.seed, data_dir=data_dir)
-        return gold_rows(backbone, problems.items, common.gen_length)
+        return gold_trajectories(backbone, problems.items, common.gen_length)
     for sentence in departures(folder, common):
         if rank() == 0:
             print(f"warning: {sentence}", file=sys.stderr)
-    rows = load_rows(folder, backbone, correct_only=common.correct_only, same_teacher=common.same_teacher)
+    rows = load_trajectories(folder, backbone, correct_only=common.correct_only, same_teacher=common.same_teacher)
     if common.teacher_prompt == "plain":
         rows = [replace(row, teacher=row.prompt) for row in rows]
     return rows
@@ -205,7 +205,7 @@ def training_rows(
 
 def data_note(recipe: Recipe, folder: Path) -> dict[str, Any]:
     """What a manifest says of the trajectories it was trained on; {} for gold answers, which the recipe's keys make."""
-    from methods.distill.shards import made_by
+    from methods.distill.trajectory_files import made_by
 
     return made_by(folder) if recipe.common.data == "trajectories" else {}
 

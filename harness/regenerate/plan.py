@@ -19,7 +19,7 @@ PRETRAIN = (
     *DATA,
     "harness/pretraining.py",
     "methods/distill/pretrain.py",
-    "methods/distill/corpus.py",
+    "methods/distill/pretrain_data.py",
     "methods/distill/tokenizer.py",
     "methods/distill/export.py",
     "methods/backbones/saving.py",

@@ -40,12 +40,13 @@ def train(
 ) -> None:
     """Distil a model; killed, the same command continues from the last complete checkpoint."""
     from harness import training
+    from harness.runner import environment
     from harness.show import print_json
     from harness.suites import load_suite
     from methods.backbones import load
     from methods.distill import recipe as recipes
-    from methods.distill.train import Job
-    from methods.distill.trainer import check_trackers
+    from methods.distill.job import Job
+    from methods.distill.launch import check_trackers
 
     trackers = tuple(report_to.split(","))
     check_trackers(trackers)
@@ -73,6 +74,8 @@ def train(
         note={
             "commit": training.commit(),
             "license": training.license_of(backbone.folder),
+            "hardware": environment.hardware(),
+            "versions": environment.packages(),
             "data": training.data_note(loaded, folder),
         },
     )

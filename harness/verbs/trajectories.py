@@ -38,7 +38,7 @@ def trajectories(
     from harness.show import print_json
     from harness.suites import load_suite
     from methods.backbones import load
-    from methods.distill.trajectories import Plan, generate
+    from methods.distill.trajectory_generation import Plan, generate
 
     training.set_threads(threads)
     chosen = load_suite(suite)
@@ -106,7 +106,7 @@ def _temperatures(text: str) -> tuple[float, ...]:
 
 def _half(precision: str, device: str) -> bool:
     from harness.errors import unknown
-    from methods.distill.trainer import fast_bf16
+    from methods.distill.launch import fast_bf16
 
     if precision not in ("auto", "bf16", "fp32"):
         raise unknown("precision", precision, ("auto", "bf16", "fp32"))

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from methods.backbones.files import header
-from methods.backbones.names import LLADA_BLOCK, to_hub, to_module
 from methods.backbones.special import read_json
+from methods.backbones.tensor_names import LLADA_BLOCK, to_hub, to_module
 from methods.errors import MethodsError
 
 log = logging.getLogger(__name__)

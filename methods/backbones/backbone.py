@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from methods.backbones.build import set_direction
+from methods.backbones.config import Shape
 from methods.backbones.files import tokenizer_fingerprint
-from methods.backbones.shape import Shape
+from methods.backbones.kv_store import KVStore
 from methods.backbones.special import Special
-from methods.backbones.store import KVStore
 from methods.errors import MethodsError
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from methods.backbones.shape import Shape
+from methods.backbones.config import Shape
 from methods.errors import MethodsError
 
 ATTENTION = ("sdpa", "eager", "flash_attention_2")

@@ -12,8 +12,8 @@ import torch
 from methods.backbones import adapters, files, hub, memory, quantise, special
 from methods.backbones.backbone import Backbone
 from methods.backbones.build import ATTENTION, build_model, check_direction, refresh_buffers
-from methods.backbones.names import expected, to_module
-from methods.backbones.shape import Shape, read_shape
+from methods.backbones.config import Shape, read_shape
+from methods.backbones.tensor_names import expected, to_module
 from methods.backbones.tokenizer import load_tokenizer
 from methods.errors import MethodsError, unknown
 

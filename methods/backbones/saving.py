@@ -11,7 +11,7 @@ import torch
 from methods.backbones.backbone import Backbone
 from methods.backbones.files import INDEX, SINGLE
 from methods.backbones.loading import pick_dtype
-from methods.backbones.names import expected, to_hub
+from methods.backbones.tensor_names import expected, to_hub
 
 SHARD_BYTES = 5_000_000_000
 

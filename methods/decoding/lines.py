@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from methods.backbones.shape import SHIFT
+from methods.backbones.config import SHIFT
 from methods.decoding.loop import decode
 from methods.decoding.reference import REFERENCES, reference
 from methods.decoding.request import Request, Result
@@ -93,8 +93,8 @@ def _method(name: str, values: Mapping[str, Any], folder: Path) -> tuple[Any, in
 @cache
 def _arch(folder: Path) -> str:
     """The architecture of a checkpoint folder; a folder that is not there is complained about later."""
+    from methods.backbones.config import read_shape
     from methods.backbones.files import read_config
-    from methods.backbones.shape import read_shape
 
     return read_shape(read_config(folder), str(folder / "config.json")).arch if folder.is_dir() else "llada"
 

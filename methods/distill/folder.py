@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from methods.distill.shards import atomically
+from methods.distill.trajectory_files import atomically
 from methods.errors import MethodsError
 
 WORK = "training"  # an unfinished run: its key and its checkpoints

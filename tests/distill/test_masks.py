@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from methods.distill import attention, masks
+from methods.distill.dataset import generator
 from methods.distill.objectives import OBJECTIVES
 from methods.distill.objectives.base import Draw, Tokens
 from methods.distill.objectives.certainty import CertaintyForcing, CertaintySettings, block_size
 from methods.distill.objectives.temporal import Temporal, TemporalSettings
-from methods.distill.rows import Row, ints
-from methods.distill.stream import generator
+from methods.distill.trajectory import Trajectory, ints
 from tests.distill import tiny
 
 TOKENS = Tokens(mask=37, eos=(38,), shift=0, max_length=48)
@@ -111,7 +111,7 @@ def test_template_offset_moves_the_pattern_only_in_compat() -> None:
     )
 
 
-EARLY_END = Row(  # EOS is committed second and fills the tail; two tokens of the answer come later
+EARLY_END = Trajectory(  # EOS is committed second and fills the tail; two tokens of the answer come later
     "early",
     "gsm8k",
     prompt=ints([1, 2]),
@@ -123,7 +123,7 @@ EARLY_END = Row(  # EOS is committed second and fills the tail; two tokens of th
 )
 
 
-def of(row: Row, number: int, pick: int = 0) -> Draw:
+def of(row: Trajectory, number: int, pick: int = 0) -> Draw:
     return Draw(row, pick, generator(0, 2, number), generator(0, 3, number), 0.5)
 
 

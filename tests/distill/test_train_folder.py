@@ -123,11 +123,11 @@ def test_tensorboard_keeps_its_logs(tmp_path: Path) -> None:
 def test_an_unknown_tracker_is_named_before_anything_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from methods.distill import trainer
+    from methods.distill import launch
 
     with pytest.raises(MethodsUsageError, match="Did you mean 'wandb'"):
         run(tmp_path, {}, report_to=("wandbb",))
-    monkeypatch.setitem(trainer.TRACKERS, "wandb", lambda: False)
+    monkeypatch.setitem(launch.TRACKERS, "wandb", lambda: False)
     with pytest.raises(MethodsError, match="wandb is not installed"):
         run(tmp_path, {}, report_to=("wandb",))
     assert not list(tmp_path.iterdir())

@@ -65,10 +65,10 @@ def train(place: Path, *arguments: str, rows: str = "t") -> str:
 
 def test_trajectories_hold_one_token_per_forward(place: Path) -> None:
     from methods.backbones import load
-    from methods.distill.shards import load_rows
+    from methods.distill.trajectory_files import load_trajectories
 
     base = load(place / "base", device="cpu")
-    rows = load_rows(place / "t", base, correct_only=False)
+    rows = load_trajectories(place / "t", base, correct_only=False)
     assert {row.task for row in rows} == set(PROTOCOLS)
     for row in rows:
         shown = sorted(int(step) for step in row.reveal)
@@ -116,7 +116,7 @@ def test_the_manifest_says_what_made_the_rows(place: Path) -> None:
 
 def test_other_temperatures_and_lengths_give_a_warning(place: Path) -> None:
     from methods.distill import recipe
-    from methods.distill.shards import departures
+    from methods.distill.trajectory_files import departures
 
     common = recipe.load("tad_speed", "mini").with_values({"temperatures": "0.7"}).common
     heat, length = departures(place / "t", common)

@@ -16,12 +16,12 @@ import torch
 from safetensors.torch import load_file
 
 from methods.backbones import load
-from methods.distill import card, nets, recipe, train
+from methods.distill import distiller, model_card, recipe, train
+from methods.distill.dataset import TrainingDataset, collate
 from methods.distill.describe import describe
+from methods.distill.launch import accumulation
 from methods.distill.losses import ratio
-from methods.distill.stream import Stream, collate
 from methods.distill.student import trainable
-from methods.distill.trainer import accumulation
 from methods.errors import MethodsError, MethodsUsageError
 from tests.distill import process, tiny
 
@@ -108,13 +108,13 @@ def test_adapter_off_is_the_frozen_copy() -> None:
     """The teacher of LoRA training costs no second copy: it equals the untouched base exactly."""
     ids = torch.arange(20).view(2, 10)
     base = tiny.backbone()
-    expected = nets.forward(base.model, ids, None, None, causal=False)
+    expected = distiller.forward(base.model, ids, None, None, causal=False)
     student, teacher = trainable(base, recipe.load("tad_speed", "mini").with_values(LORA))
     assert teacher is None
     for name, weight in student.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weight)
-    module = nets.Distiller(student, None, shift=0, causal=False)  # type: ignore[arg-type]
+    module = distiller.Distiller(student, None, shift=0, causal=False)  # type: ignore[arg-type]
     with module.teaching() as (teach, _):
         torch.testing.assert_close(teach(ids), expected, rtol=0, atol=0)
     assert not torch.equal(module.hidden(ids), expected)
@@ -128,7 +128,7 @@ def test_training_forward_equals_the_backbones(arch: str) -> None:
     readable = torch.ones(2, 9, dtype=torch.bool)
     readable[1, 6:] = False
     for allowed in (None, readable):
-        ours = nets.forward(backbone.model, ids, allowed, None, causal=backbone.causal)
+        ours = distiller.forward(backbone.model, ids, allowed, None, causal=backbone.causal)
         theirs = backbone.hidden(ids, positions, readable=allowed)
         torch.testing.assert_close(ours[0], theirs[0])
         torch.testing.assert_close(ours[1, :6], theirs[1, :6])
@@ -191,14 +191,14 @@ def test_describe_shows_text_memory_and_loss(tmp_path: Path) -> None:
 def test_results_enter_manifest_and_card(tmp_path: Path) -> None:
     train.train(process.job(tmp_path, "dparallel", {"steps": 1}), tiny.backbone(), tiny.rows())
     result = {"accuracy": 50.0, "accuracy_ci95": [40.0, 60.0], "tpf": 2.5, "n": 100, "run_id": "abc"}
-    card.add_results(tmp_path, {"gsm8k": result})
+    model_card.add_results(tmp_path, {"gsm8k": result})
     assert "| gsm8k | 50.0 | 40.0-60.0 | 2.50 | 100 | abc |" in (tmp_path / "README.md").read_text()
 
 
 def test_the_mean_over_rows_does_not_depend_on_padding() -> None:
     rows, job = tiny.rows(), process.job(Path("x"), "tad_speed", {"steps": 2})
     backbone = tiny.backbone()
-    module = nets.Distiller(*trainable_pair(backbone, job), shift=0, causal=False)
+    module = distiller.Distiller(*trainable_pair(backbone, job), shift=0, causal=False)
     made = train.plan(job, backbone, rows)
     module.objective = made.objective
     batch = collate([made[0], made[1]], 38)
@@ -216,7 +216,7 @@ def trainable_pair(backbone: Any, job: train.Job) -> tuple[Any, Any]:
 def test_resumed_draws_are_the_draws_of_one_run() -> None:
     job, backbone = process.job(Path("x"), "d3llm", {"steps": 9}), tiny.backbone()
     one, other = (train.plan(job, backbone, tiny.rows()) for _ in range(2))
-    assert isinstance(one, Stream)
+    assert isinstance(one, TrainingDataset)
     for number in (0, 17, 5, 35):
         assert one.names([number]) == other.names([number])
     assert one.per_epoch == 12

@@ -10,8 +10,8 @@ from typing import Any
 
 from methods.backbones import Backbone
 from methods.distill.recipe import Common
-from methods.distill.rows import Row, ints
 from methods.distill.student import tokenizer_hash
+from methods.distill.trajectory import Trajectory, ints
 from methods.errors import MethodsError
 
 HEADER = "trajectories.json"
@@ -23,13 +23,13 @@ def shard_file(folder: Path, number: int) -> Path:
     return folder / f"shard-{number:05d}.parquet"
 
 
-def write_shard(file: Path, rows: Sequence[Row]) -> None:
+def write_shard(file: Path, trajectories: Sequence[Trajectory]) -> None:
     """Write a shard so that it is there whole or not at all."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table: dict[str, Any] = {name: [getattr(row, name).tolist() for row in rows] for name in COLUMNS}
-    table |= {name: [getattr(row, name) for row in rows] for name in ("id", "task", "correct", "text")}
+    table: dict[str, Any] = {name: [getattr(one, name).tolist() for one in trajectories] for name in COLUMNS}
+    table |= {name: [getattr(one, name) for one in trajectories] for name in ("id", "task", "correct", "text")}
     types = {name: pa.list_(pa.int32()) for name in COLUMNS}
     types |= {"id": pa.string(), "task": pa.string(), "correct": pa.bool_(), "text": pa.string()}
     fresh = file.with_suffix(f".{os.getpid()}.new")
@@ -37,8 +37,8 @@ def write_shard(file: Path, rows: Sequence[Row]) -> None:
     os.replace(fresh, file)
 
 
-def read_shard(file: Path) -> Iterator[Row]:
-    """The rows of a shard. Raises MethodsError for a file that is not one."""
+def read_shard(file: Path) -> Iterator[Trajectory]:
+    """The trajectories of a shard. Raises MethodsError for a file that is not one."""
     import pyarrow.parquet as pq
 
     try:
@@ -47,7 +47,7 @@ def read_shard(file: Path) -> Iterator[Row]:
         raise MethodsError(f"{file} is not a readable shard ({error}); delete it and run again.") from None
     for entry in content:
         values: dict[str, Any] = {name: ints(value) if name in COLUMNS else value for name, value in entry.items()}
-        yield Row(**values)
+        yield Trajectory(**values)
 
 
 def read_header(folder: Path) -> dict[str, Any]:
@@ -90,7 +90,9 @@ def made_by(folder: Path) -> dict[str, Any]:
     return {"trajectories": {name: head.get(name) for name in ("plan", "block", "problems", "tasks", "teacher")}}
 
 
-def load_rows(folder: Path, backbone: Backbone, *, correct_only: bool = True, same_teacher: bool = True) -> list[Row]:
+def load_trajectories(
+    folder: Path, backbone: Backbone, *, correct_only: bool = True, same_teacher: bool = True
+) -> list[Trajectory]:
     """The trajectories in `folder` for training `backbone`.
 
     Raises MethodsError when the set is missing, incomplete, made by another tokenizer or checkpoint, or has nothing
@@ -110,10 +112,10 @@ def load_rows(folder: Path, backbone: Backbone, *, correct_only: bool = True, sa
         raise MethodsError(
             f"{folder} lacks {len(missing)} of {head['shards']} shards; run `harness trajectories` again."
         )
-    rows = [row for number in range(head["shards"]) for row in read_shard(shard_file(folder, number))]
-    kept = [row for row in rows if row.correct or not correct_only]
+    found = [one for number in range(head["shards"]) for one in read_shard(shard_file(folder, number))]
+    kept = [one for one in found if one.correct or not correct_only]
     if not kept:
-        raise MethodsError(f"{folder}: none of the {len(rows)} trajectories is correct; nothing to train on.")
+        raise MethodsError(f"{folder}: none of the {len(found)} trajectories is correct; nothing to train on.")
     return kept
 
 

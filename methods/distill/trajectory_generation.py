@@ -18,9 +18,9 @@ import torch
 
 from methods.backbones import Backbone
 from methods.decoding.request import Decoder, Request, Result
-from methods.distill.rows import Row, in_order, ints
-from methods.distill.shards import HEADER, atomically, read_shard, shard_file, write_shard
 from methods.distill.student import tokenizer_hash
+from methods.distill.trajectory import Trajectory, in_order, ints
+from methods.distill.trajectory_files import HEADER, atomically, read_shard, shard_file, write_shard
 from methods.errors import MethodsError
 
 Decode = Callable[..., Iterable[Result]]
@@ -118,7 +118,7 @@ def generate(
         file, chunk = shard_file(out, number), problems[starts[number] :][: plan.shard]
         if not file.exists():
             write_shard(file, _decode_shard(backbone, chunk, starts[number], plan, decoder, accept, decode))
-        seen, good = seen + len(chunk), good + sum(row.correct for row in read_shard(file))
+        seen, good = seen + len(chunk), good + sum(one.correct for one in read_shard(file))
         if on_shard:
             on_shard(seen, total, good)
     return {"problems": total, "correct": good, "shards": len(mine)}
@@ -147,14 +147,14 @@ def _decode_shard(
     decoder: Callable[[float], Decoder],
     accept: Callable[[Problem, str], bool],
     decode: Decode,
-) -> list[Row]:
-    rows = [_empty(backbone, problem, plan.decode_from) for problem in problems]
+) -> list[Trajectory]:
+    made = [_empty(backbone, problem, plan.decode_from) for problem in problems]
     for attempt, temperature in enumerate(plan.temperatures):
-        todo = [index for index, row in enumerate(rows) if not row.correct]
+        todo = [index for index, one in enumerate(made) if not one.correct]
         recipe = decoder(temperature)
         requests = [
             Request(
-                prompt_ids=rows[index].decoded.tolist(),
+                prompt_ids=made[index].decoded.tolist(),
                 gen_length=plan.gen_length,
                 decoder=recipe,
                 seed=plan.seed + 1_000_003 * attempt + first + index,
@@ -166,20 +166,20 @@ def _decode_shard(
         for result in results:
             index = todo[result.index]
             text = answer_text(backbone, result.output_ids)
-            rows[index] = replace(
-                rows[index],
+            made[index] = replace(
+                made[index],
                 response=ints(result.output_ids),
                 reveal=ints(result.reveal_step),
                 correct=bool(accept(problems[index], text)),
                 text=text,
             )
-    return rows
+    return made
 
 
-def _empty(backbone: Backbone, problem: Problem, decode_from: str) -> Row:
+def _empty(backbone: Backbone, problem: Problem, decode_from: str) -> Trajectory:
     texts, special = (problem.prompt, problem.teacher), not problem.chat  # as the runner encodes its prompts
     plain, privileged = (ints(backbone.tokenizer(text, add_special_tokens=special).input_ids) for text in texts)
-    return Row(
+    return Trajectory(
         id=problem.id,
         task=problem.task,
         prompt=plain,
@@ -197,7 +197,7 @@ def answer_text(backbone: Backbone, ids: Sequence[int]) -> str:
     return str(backbone.tokenizer.decode(list(ids[:end]), skip_special_tokens=True))
 
 
-def gold_rows(backbone: Backbone, problems: Sequence[Problem], gen_length: int) -> list[Row]:
+def gold_trajectories(backbone: Backbone, problems: Sequence[Problem], gen_length: int) -> list[Trajectory]:
     """Rows of the problems' gold answers, EOS to `gen_length`; a gold answer that does not fit is an error."""
     made = []
     for problem in problems:
