@@ -7,7 +7,7 @@ import random
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,6 @@ from harness.suites import Suite
 
 if TYPE_CHECKING:
     from methods.backbones import Backbone
-    from methods.decoding import Decoder
     from methods.distill.recipe import Recipe
     from methods.distill.trajectory import Trajectory
     from methods.distill.trajectory_generation import Problem
@@ -148,31 +147,6 @@ def _load(suite: Suite, task: str, rows: list[dict[str, Any]], data_dir: Path | 
     lm_task = RowsTask(config_of(protocol), made)
     lm_task.set_fewshot_seed(1234)
     return Loaded(lm_task, protocol, source, made.fingerprint, made.origin, 1234)
-
-
-def teacher_decoder(suite: Suite, arch: str, block: int) -> Callable[[float], Decoder]:
-    """The teacher's decoder by temperature: the vanilla method at one token per forward, block by block.
-
-    Behind the first EOS the canvas is filled with EOS instead of decoded: nobody reads it, and it is a third of the
-    forwards.
-    """
-    from dataclasses import replace
-
-    from methods import registry
-    from methods.decoding.stops import FillTail
-
-    method = registry.get("vanilla")
-
-    def build(temperature: float) -> Decoder:
-        wanted: dict[str, Any] = dict(method.one_token)
-        options = {"block_size": block, "block_length": block, "temperature": temperature}
-        wanted |= {name: value for name, value in options.items() if name in method.params}
-        if temperature and "temperature" not in method.params:
-            raise UserError(f"The vanilla decoder has no temperature; temperature {temperature} cannot be used.")
-        decoder: Decoder = method.build(method.settings(wanted), arch)
-        return replace(decoder, stop=FillTail())
-
-    return build
 
 
 def training_rows(

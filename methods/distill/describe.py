@@ -64,6 +64,7 @@ def describe(job: Job, backbone: Backbone, trajectories: Sequence[Trajectory]) -
             "batch": f"{common.batch} = {dataset.micro} x {common.batch // dataset.micro}",
             "trained weights": sum(p.numel() for p in student.parameters() if p.requires_grad),
             "teacher": "frozen copy" if teacher is not None else "adapter off" if job.recipe.needs_teacher else "none",
+            **{f"released {name}": f"{one.released} ({one.reason})" for name, one in job.recipe.differs.items()},
             "loss before training": round(first_loss(dataset, backbone, student, teacher), 4),
         },
         "memory": estimate(job, student, teacher, dataset).rows(),

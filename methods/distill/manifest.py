@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import asdict
 from typing import Any
 
 from methods.backbones import Backbone
@@ -40,6 +41,7 @@ def manifest_of(
         }
         | job.note.get("data", {}),
         "settings": key["settings"],
+        "differs": {name: asdict(one) for name, one in recipe.differs.items()},
         "command": job.command,
         "commit": job.note.get("commit"),
         "seconds": round(seconds[0], 1),

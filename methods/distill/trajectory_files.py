@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from methods.backbones import Backbone
+from methods.backbones.special import read_json
 from methods.distill.recipe import Common
 from methods.distill.student import tokenizer_hash
 from methods.distill.trajectory import Trajectory, ints
 from methods.errors import MethodsError
 
 HEADER = "trajectories.json"
+BEFORE = {"score": "probability", "top_p": 1.0}  # how sets were decoded whose header does not say
 COLUMNS = ("prompt", "teacher", "decoded", "response", "reveal")
 
 
@@ -54,8 +55,7 @@ def read_header(folder: Path) -> dict[str, Any]:
     """What made the set in `folder`. Raises MethodsError when there is none."""
     if not (folder / HEADER).exists():
         raise MethodsError(f"{folder} holds no trajectories; make them with `harness trajectories`.")
-    head: dict[str, Any] = json.loads((folder / HEADER).read_text(encoding="utf-8"))
-    return head
+    return BEFORE | read_json(folder / HEADER)
 
 
 def departures(folder: Path, common: Common) -> list[str]:
@@ -65,7 +65,7 @@ def departures(folder: Path, common: Common) -> list[str]:
     would train on something else without a word.
     """
     head = read_header(folder)
-    made = head["plan"] | {"block": head.get("block")}
+    made = head["plan"] | {"block": head.get("block"), "score": head["score"], "top_p": head["top_p"]}
     if made["decode_from"] != common.prompt:
         raise MethodsError(
             f"{folder} was decoded from the {made['decode_from']} prompt, the recipe trains on decodes from the "
@@ -76,6 +76,8 @@ def departures(folder: Path, common: Common) -> list[str]:
         "temperatures": list(common.temperatures),
         "gen_length": common.gen_length,
         "block": common.block_length,
+        "score": common.score,
+        "top_p": common.top_p,
     }
     return [
         f"{folder} was made with {name} {made[name]}, the recipe says {value}."
@@ -87,7 +89,8 @@ def departures(folder: Path, common: Common) -> list[str]:
 def made_by(folder: Path) -> dict[str, Any]:
     """What a training's manifest says of the set in `folder`: its problems, tasks and how they were decoded."""
     head = read_header(folder)
-    return {"trajectories": {name: head.get(name) for name in ("plan", "block", "problems", "tasks", "teacher")}}
+    names = ("plan", "block", "score", "top_p", "problems", "tasks", "teacher")
+    return {"trajectories": {name: head.get(name) for name in names}}
 
 
 def load_trajectories(

@@ -1,4 +1,4 @@
-"""Teacher decodes with one token per forward, recorded as the order of reveal: O(length) numbers a sample.
+"""Teacher decodes with one token per forward pass, recorded as the order of reveal: O(length) numbers a sample.
 
 The reference stores every intermediate sequence, O(length^2). Problems are cut into shards; a shard is written whole
 or not at all, so a killed run loses at most one shard, and several machines can share the work (`part`).
@@ -20,7 +20,7 @@ from methods.backbones import Backbone
 from methods.decoding.request import Decoder, Request, Result
 from methods.distill.student import tokenizer_hash
 from methods.distill.trajectory import Trajectory, in_order, ints
-from methods.distill.trajectory_files import HEADER, atomically, read_shard, shard_file, write_shard
+from methods.distill.trajectory_files import HEADER, atomically, read_header, read_shard, shard_file, write_shard
 from methods.errors import MethodsError
 
 Decode = Callable[..., Iterable[Result]]
@@ -109,7 +109,7 @@ def generate(
         from methods.decoding import decode as engine
 
         decode = engine
-    _claim(out, header(backbone, problems, plan, source, extra or {}))
+    write_header(out, header(backbone, problems, plan, source, extra or {}))
     starts = range(0, len(problems), plan.shard)
     mine = [number for number in range(len(starts)) if number % plan.parts == plan.part]
     total = sum(len(problems[starts[number] :][: plan.shard]) for number in mine)
@@ -124,14 +124,14 @@ def generate(
     return {"problems": total, "correct": good, "shards": len(mine)}
 
 
-def _claim(out: Path, wanted: dict[str, Any]) -> None:
-    """Write the header, or check that the one there is equal."""
+def write_header(out: Path, wanted: dict[str, Any]) -> None:
+    """Write the header of a set, or check that the one there is equal. Raises MethodsError naming what differs."""
     out.mkdir(parents=True, exist_ok=True)
     file = out / HEADER
     if not file.exists():
         atomically(file, json.dumps(wanted, indent=2).encode())
         return
-    found = json.loads(file.read_text(encoding="utf-8"))
+    found = read_header(out)
     changed = [key for key in wanted if found.get(key) != wanted[key]]
     if changed:
         raise MethodsError(

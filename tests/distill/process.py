@@ -44,7 +44,7 @@ def main() -> None:
     out, name, changes = sys.argv[1:]
     settings = json.loads(changes)
     backbone = tiny.backbone(settings.pop("arch", "llada"))
-    train.train(job(Path(out), name, settings), backbone, tiny.rows())
+    train.train(job(Path(out), name, settings), backbone, tiny.trajectories())
 
 
 if __name__ == "__main__":

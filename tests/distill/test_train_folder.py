@@ -22,7 +22,7 @@ LORA = {"tuning": "lora", "rank": 2, "alpha": 2}
 
 def run(out: Path, changes: dict[str, Any], **options: Any) -> dict[str, Any]:
     job = process.job(out, "dparallel", {"steps": 2} | changes)
-    return train.train(replace(job, **options), tiny.backbone(), tiny.rows())
+    return train.train(replace(job, **options), tiny.backbone(), tiny.trajectories())
 
 
 def content(out: Path) -> dict[str, bytes]:

@@ -52,7 +52,7 @@ def backbone(arch: str = "llada", seed: int = 0) -> Backbone:
     return create(QWEN, seed)
 
 
-def rows(n: int = 12, seed: int = 0, length: int = 16, eos: int = 38) -> list[Trajectory]:
+def trajectories(n: int = 12, seed: int = 0, length: int = 16, eos: int = 38) -> list[Trajectory]:
     """Decodes of random answers in a random block-wise order, each with an EOS tail."""
     rng = np.random.default_rng(seed)
     made = []

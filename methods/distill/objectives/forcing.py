@@ -36,14 +36,14 @@ class Forcing:
         return 1
 
     def item(self, draw: Draw) -> Item:
-        """input: noisy canvas; masked: scored positions; weight: 1 / mask probability."""
+        """input: noisy canvas; masked: its scored positions; weight: 1 / mask probability."""
         s, (response, _) = self.settings, trimmed(draw, self.tokens.eos)
-        masked, probability = masks.monotone_noise(
+        hidden, scored, probability = masks.monotone_noise(
             response, s.block, draw.rng, low=s.noise_low, high=s.noise_high, eos=self.tokens.eos, compat=s.compat
         )
-        noisy = np.where(masked, self.tokens.mask, response)
+        noisy = np.where(hidden, self.tokens.mask, response)
         weight = (1.0 / probability).astype(np.float32)
-        arrays = behind(draw.trajectory.prompt, noisy, masked, weight)
+        arrays = behind(draw.trajectory.prompt, noisy, scored, weight)
         item: Item = dict(zip(("input", "masked", "weight"), arrays, strict=True))
         return item | {"length": len(item["input"]), "prompt": len(draw.trajectory.prompt)}
 
