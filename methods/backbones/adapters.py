@@ -1,4 +1,4 @@
-"""LoRA adapters through PEFT: load (in the hub's naming or transformers'), merge, attach, export.
+"""LoRA adapters through PEFT: load (in the hub's naming or transformers') and merge.
 
 The trap this file is about: training recipes in the wild ask for `o_proj, gate_proj, down_proj`, which LLaDA's
 files do not have (`attn_out, ff_proj, ff_out`), so adapters released for it cover q, k, v and up only. Nothing
@@ -7,7 +7,6 @@ is skipped in silence here: every name that was asked for and every tensor that 
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any
 
 from methods.backbones.files import header
 from methods.backbones.special import read_json
-from methods.backbones.tensor_names import LLADA_BLOCK, to_hub, to_module
+from methods.backbones.tensor_names import LLADA_BLOCK, to_module
 from methods.errors import MethodsError
 
 log = logging.getLogger(__name__)
@@ -49,37 +48,6 @@ def kinds(arch: str) -> dict[str, str]:
     if arch == "llada":
         return {hub: ours.rpartition(".")[2] for hub, ours in LLADA_BLOCK.items() if not hub.endswith("norm")}
     return {name: name for name in LINEAR}
-
-
-def resolve(arch: str, layers: int, asked: Iterable[str]) -> tuple[tuple[str, ...], Report]:
-    """transformers' short names for target names in the hub's naming, with the report.
-
-    For LLaDA the list `q_proj … down_proj` of the public recipes gives q, k, v and up only, as it did there.
-    """
-    known = kinds(arch)
-    names = list(known) if "all-linear" in (asked := list(asked)) else asked
-    matched = {name: layers for name in known if name in names}
-    report = Report(matched, tuple(n for n in names if n not in known), tuple(n for n in known if n not in names))
-    return tuple(known[name] for name in matched), report
-
-
-def attach(model: Any, arch: str, targets: Iterable[str], *, r: int, alpha: int, dropout: float = 0.0) -> Report:
-    """Put fresh trainable LoRA layers into `model` in place (the base is frozen); returns what was covered.
-
-    Raises MethodsError when no target exists in this architecture.
-    """
-    peft = _peft()
-    names, report = resolve(arch, len(model.model.layers), targets)
-    if not names:
-        raise MethodsError(f"None of the LoRA targets exists in {arch}; it has {', '.join(kinds(arch))}.")
-    config = peft.LoraConfig(
-        r=r, lora_alpha=alpha, lora_dropout=dropout, bias="none", task_type="CAUSAL_LM", target_modules=list(names)
-    )
-    model.requires_grad_(False)
-    peft.inject_adapter_in_model(config, model)
-    model.peft_config = {"default": config}
-    log.info("%s", report)
-    return report
 
 
 def load_adapter(model: Any, arch: str, folder: Path) -> Report:
@@ -120,40 +88,6 @@ def merge(model: Any) -> Any:
     if hasattr(model, "peft_config"):
         del model.peft_config
     return model
-
-
-def export(model: Any, arch: str, folder: str | Path, base: str = "") -> Path:
-    """Write the adapter in PEFT's files under the hub's names, so that it fits the published base elsewhere.
-
-    base: hub id or folder of the base model, written into adapter_config.json.
-    """
-    from safetensors.torch import save_file
-
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    lora = model.peft_config["default"]
-    back = {ours: hub for hub, ours in kinds(arch).items()}
-    tensors, targets = {}, set()
-    for name, value in model.state_dict().items():
-        if ".lora_A." in name or ".lora_B." in name:
-            module, _, rest = name.partition(".lora_")
-            hub = to_hub(module + ".weight", arch).removesuffix(".weight")
-            tensors[f"{_PREFIX}{hub}.lora_{rest[0]}.weight"] = value.detach().cpu().contiguous()
-            targets.add(back[module.rpartition(".")[2]])
-    save_file(tensors, str(folder / WEIGHTS), metadata={"format": "pt"})
-    config = {
-        "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": base,
-        "r": lora.r,
-        "lora_alpha": lora.lora_alpha,
-        "lora_dropout": lora.lora_dropout,
-        "use_rslora": lora.use_rslora,
-        "bias": "none",
-        "target_modules": sorted(targets),
-    }
-    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    return folder
 
 
 def _config(folder: Path) -> dict[str, Any]:
