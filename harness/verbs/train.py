@@ -16,7 +16,7 @@ def train(
     ),
     suite: str = typer.Option("mini", help="The suite whose base is trained and whose tasks give the problems."),
     variant: str | None = typer.Option(None, help="The recipe's variant (default: the suite's own)."),
-    set_: list[str] = typer.Option([], "--set", help="key=value laid over the recipe; may be repeated."),
+    set_: list[str] = typer.Option([], "--set", help="key=value that overrides the recipe; may be repeated."),
     seed: int | None = typer.Option(None, help="Seed of data order, noise and adapter (default: the recipe's)."),
     trajectories: Path | None = typer.Option(None, help="Folder made by `harness trajectories`."),
     tasks: str = typer.Option("", help="Tasks to take gold answers from, comma separated (default: the suite's)."),
@@ -29,10 +29,8 @@ def train(
     device: str = typer.Option("auto", help="auto, cpu, cuda."),
     dtype: str = typer.Option("auto", help="Number format of the frozen weights; full tuning needs float32."),
     threads: int = typer.Option(0, min=0, help="CPU threads; 0 = all cores."),
-    fresh: bool = typer.Option(False, "--fresh", help="Throw away what --out holds of a training, and start anew."),
-    replace: bool = typer.Option(
-        False, "--replace", help="Throw away another run in --out; the same run is continued as always."
-    ),
+    fresh: bool = typer.Option(False, "--fresh", help="Delete the training in --out and start over."),
+    replace: bool = typer.Option(False, "--replace", help="Delete another run in --out; the same run is continued."),
     dry_run: bool = typer.Option(
         False, "--dry-run", help="Show data, steps, memory and the first batch; train nothing."
     ),

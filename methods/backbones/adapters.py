@@ -8,12 +8,13 @@ is skipped in silence here: every name that was asked for and every tensor that 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from methods.backbones.files import header
+from methods.backbones.config import number, whole
+from methods.backbones.safetensors_header import FLOATS, header, shown
 from methods.backbones.special import read_json
 from methods.backbones.tensor_names import LLADA_BLOCK, to_module
 from methods.errors import MethodsError
@@ -61,7 +62,7 @@ def load_adapter(model: Any, arch: str, folder: Path) -> Report:
     places = _places(model, arch, folder)
     modules = sorted({name.rpartition(".lora_")[0] for name in places})
     lora = peft.LoraConfig(
-        r=int(config["r"]),
+        r=config["r"],
         lora_alpha=config["lora_alpha"],
         rank_pattern={},
         use_rslora=bool(config.get("use_rslora", False)),
@@ -71,7 +72,7 @@ def load_adapter(model: Any, arch: str, folder: Path) -> Report:
     peft.inject_adapter_in_model(lora, model)
     model.peft_config = {"default": lora}
     _fill(model, places, folder)
-    report = _report(arch, len(model.model.layers), modules, config.get("target_modules") or ())
+    report = _report(arch, modules, config.get("target_modules"))
     log.warning("%s: %s", folder, report)
     return report
 
@@ -96,12 +97,14 @@ def _config(folder: Path) -> dict[str, Any]:
         raise MethodsError(f"{folder} is not an adapter: it needs {CONFIG} and {WEIGHTS}.")
     for key, allowed in (("peft_type", ("LORA",)), ("use_dora", (None, False)), ("rank_pattern", (None, {}))):
         if config.get(key) not in allowed:
-            raise MethodsError(f"{folder / CONFIG}: {key}={config.get(key)!r} is not supported (plain LoRA only).")
+            raise MethodsError(
+                f"{folder / CONFIG}: {key}={shown(ascii(config.get(key)))} is not supported (plain LoRA only)."
+            )
     if config.get("modules_to_save") or config.get("alpha_pattern"):
         raise MethodsError(f"{folder / CONFIG}: modules_to_save and alpha_pattern are not supported (plain LoRA only).")
-    for key in ("r", "lora_alpha"):
-        if not isinstance(config.get(key), int | float):
-            raise MethodsError(f"{folder / CONFIG}: {key}={config.get(key)!r}; it must be a number.")
+    where = str(folder / CONFIG)
+    whole(config, "r", where)
+    number(config, "lora_alpha", where)
     return config
 
 
@@ -116,14 +119,19 @@ def _places(model: Any, arch: str, folder: Path) -> dict[str, str]:
         linear = layers.get(module or "")
         if side not in ("A", "B") or linear is None or str(module).rpartition(".")[2] not in known:
             raise MethodsError(
-                f"{folder / WEIGHTS}: the tensor {name} fits no layer of this {arch} model; "
+                f"{folder / WEIGHTS}: the tensor {shown(name)} fits no layer of this {arch} model; "
                 "the adapter was made for another base."
+            )
+        if len(entry["shape"]) != 2 or entry["dtype"] not in FLOATS:
+            raise MethodsError(
+                f"{folder / WEIGHTS}: the tensor {shown(name)} is {entry['dtype']} {entry['shape']}; "
+                f"LoRA weights are matrices of {', '.join(FLOATS)}."
             )
         have = entry["shape"][1] if side == "A" else entry["shape"][0]
         need = linear.in_features if side == "A" else linear.out_features
         if have != need:
             raise MethodsError(
-                f"{folder / WEIGHTS}: the tensor {name} has size {have} where the layer has {need}; "
+                f"{folder / WEIGHTS}: the tensor {shown(name)} has size {have} where the layer has {need}; "
                 "the adapter was made for another base."
             )
         places[f"{module}.lora_{side}"] = name
@@ -133,7 +141,7 @@ def _places(model: Any, arch: str, folder: Path) -> dict[str, str]:
         other = place[:-1] + ("B" if place.endswith("A") else "A")
         if other not in places:  # the missing half would stay zero or random
             raise MethodsError(
-                f"{folder / WEIGHTS}: the tensor {name} has no counterpart lora_{other[-1]}; download it again."
+                f"{folder / WEIGHTS}: the tensor {shown(name)} has no counterpart lora_{other[-1]}; download it again."
             )
     return places
 
@@ -154,13 +162,13 @@ def _fill(model: Any, places: Mapping[str, str], folder: Path) -> None:
             target.copy_(value)
 
 
-def _report(arch: str, layers: int, modules: list[str], asked: Iterable[str] | str) -> Report:
+def _report(arch: str, modules: list[str], asked: Any) -> Report:
     back = {ours: hub for hub, ours in kinds(arch).items()}
     matched: dict[str, int] = {}
     for module in modules:
         name = back[module.rpartition(".")[2]]
         matched[name] = matched.get(name, 0) + 1
-    names = [] if isinstance(asked, str) else [name.rpartition(".")[2] for name in asked]
+    names = [str(name).rpartition(".")[2] for name in asked] if isinstance(asked, list | tuple) else []
     known = kinds(arch)
     unmatched = tuple(sorted({name for name in names if name not in known and name not in back}))
     # under transformers' naming o_proj exists, under LLaDA's it does not: it is missing when no tensor covers it

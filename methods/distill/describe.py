@@ -58,7 +58,7 @@ def describe(job: Job, backbone: Backbone, trajectories: Sequence[Trajectory]) -
             "recipe": f"{job.recipe.title} ({job.recipe.variant}), {job.recipe.source}",
             "rows": len(trajectories),
             "canvas tokens": f"{lengths[0]} to {lengths[-1]}, median {lengths[len(lengths) // 2]}",
-            "examples an epoch": dataset.per_epoch,
+            "examples per epoch": dataset.per_epoch,
             "steps": dataset.steps,
             "epochs": round(dataset.steps * common.batch / dataset.per_epoch, 2),
             "batch": f"{common.batch} = {dataset.micro} x {common.batch // dataset.micro}",

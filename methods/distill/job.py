@@ -26,7 +26,7 @@ from methods.errors import MethodsError
 class Job:
     """What to train and where. dtype: storage dtype of the export, None for the model's own.
 
-    fresh: throw away what a training left in `out`. replace: the same, but only if it was another run: this one is
+    fresh: delete what a training left in `out`. replace: the same, but only if it was another run: this one is
     continued. note: for the manifest: `commit`, `license`, `hardware`, `versions`, and under `data` what made the
     trajectories.
     """

@@ -29,12 +29,12 @@ def fast_bf16(device: str) -> bool:
 
 
 def world() -> int:
-    """Processes of this run, as the launcher says."""
+    """Number of processes of this run, from the launcher."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def rank() -> int:
-    """This process's number, as the launcher says."""
+    """This process's rank, from the launcher."""
     return int(os.environ.get("RANK", "0"))
 
 
@@ -48,7 +48,10 @@ def check_trackers(names: tuple[str, ...]) -> None:
 
 
 def accumulation(common: Common, processes: int) -> tuple[int, int]:
-    """(examples per forward and device, forwards per step). Raises MethodsUsageError if the batch does not divide."""
+    """(examples per device and forward pass, forward passes per step).
+
+    Raises MethodsUsageError if the batch does not divide.
+    """
     micro = min(common.micro_batch, max(1, common.batch // processes))
     if common.batch % (micro * processes):
         raise MethodsUsageError(

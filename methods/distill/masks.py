@@ -4,7 +4,7 @@ All arrays are over the response, `[R]`, so a prompt template can never shift a 
 teacher forward that committed position j, 0 = never. Randomness comes from the `rng` handed in, nowhere else.
 
 `compat=True` is the reference's exact construction (d3LLM @e5bfcac, dParallel @2ca4d14, D2F @771f745). The default
-mends, by name:
+fixes these defects:
   * `phantom_block`: the reference draws one block more than there are when the length divides evenly, an empty draw;
   * `padding_region`: LLaDA's last block reaches over the padding and trains on it (Dream's blocks are drawn from a
     padded window, here too);

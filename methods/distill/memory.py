@@ -43,7 +43,7 @@ class Memory:
 
 
 def estimate(student: Any, *, copies: int, tokens: int, half: bool, checkpointing: bool) -> Memory:
-    """The need of training `student` (its trainable parameters are marked) on `tokens` tokens a forward.
+    """The need of training `student` (its trainable parameters are marked) on `tokens` tokens per forward pass.
 
     copies: frozen teacher copies of the base weights (0 when the adapter is switched off). half: 16-bit activations.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def save_adapter(student: Any, backbone: Backbone, folder: Path) -> None:
         path, dot, rest = inner.partition(".lora_")
         renamed["base_model.model." + to_hub(path, backbone.arch) + dot + rest] = tensor
     save_file(renamed, str(file), metadata={"format": "pt"})
+    shutil.copymode(config_file, file)  # the library writes files that only their owner reads
     config = json.loads(config_file.read_text(encoding="utf-8"))
     paths = (to_hub(f"model.layers.0.{_home(name)}.{name}", backbone.arch) for name in config["target_modules"])
     config["target_modules"] = sorted({path.rpartition(".")[2] for path in paths})

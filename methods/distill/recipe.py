@@ -1,7 +1,7 @@
 """A recipe: everything that decides a training run, read from `methods/recipes/NAME.yaml` and checked key by key.
 
 A file has a title, a source, the shared settings and a `variants:` table (llada, dream, coder, mini, ...); headings
-inside a file are for the reader, every key is unique. `--set key=value` lays a value over the file's. Where a variant
+inside a file are for the reader, every key is unique. `--set key=value` overrides a value. Where a variant
 sets a key otherwise than the released training did, `differs:` names the released value and the reason.
 """
 
@@ -48,7 +48,7 @@ class Recipe:
         return asdict(self.common) | asdict(self.settings)
 
     def with_values(self, changes: Mapping[str, Any]) -> Recipe:
-        """This recipe with `changes` laid over it; unknown keys and bad values raise MethodsUsageError."""
+        """This recipe with `changes` applied; unknown keys and bad values raise MethodsUsageError."""
         types = self._types()
         for key in changes:
             if key not in types:
@@ -127,12 +127,12 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Headings (tables one level deep) dissolved."""
+    """The keys under all headings (tables one level deep) as one table."""
     flat: dict[str, Any] = {}
     for key, value in content.items():
         for name, one in value.items() if isinstance(value, dict) else ((key, value),):
             if name in flat:
-                raise MethodsUsageError(f"the key {name!r} is there twice.")
+                raise MethodsUsageError(f"the key {name!r} is given twice.")
             flat[name] = one
     return flat
 

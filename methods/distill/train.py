@@ -68,7 +68,7 @@ def _arguments(job: Job, backbone: Backbone, dataset: TrainingDataset) -> Traini
 
 
 def _together(args: TrainingArguments, act: Callable[[], object]) -> None:
-    """Run `act` in one process, when all have looked at the folder and before any goes on."""
+    """Run `act` in one process, after all of them have inspected the folder and before any continues."""
     args.distributed_state.wait_for_everyone()
     if rank() == 0:
         act()

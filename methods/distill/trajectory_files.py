@@ -1,4 +1,4 @@
-"""Trajectories on disk: parquet shards, whole or not there, and the hashes that say what made them."""
+"""Trajectories on disk: parquet shards written atomically, and a header that records what made them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from methods.distill.trajectory import Trajectory, ints
 from methods.errors import MethodsError
 
 HEADER = "trajectories.json"
-BEFORE = {"score": "probability", "top_p": 1.0}  # how sets were decoded whose header does not say
+BEFORE = {"score": "probability", "top_p": 1.0}  # how sets were decoded before their header recorded it
 COLUMNS = ("prompt", "teacher", "decoded", "response", "reveal")
 
 
@@ -25,7 +25,7 @@ def shard_file(folder: Path, number: int) -> Path:
 
 
 def write_shard(file: Path, trajectories: Sequence[Trajectory]) -> None:
-    """Write a shard so that it is there whole or not at all."""
+    """Write a shard atomically."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -59,10 +59,10 @@ def read_header(folder: Path) -> dict[str, Any]:
 
 
 def departures(folder: Path, common: Common) -> list[str]:
-    """Where the set in `folder` was made otherwise than the recipe says, one sentence each; not all of it is wrong.
+    """Where the set in `folder` departs from the recipe, one sentence each: warnings, not errors.
 
     Raises MethodsError when it was decoded from the other prompt: a method that learns from the privileged decode
-    would train on something else without a word.
+    would silently train on something else.
     """
     head = read_header(folder)
     made = head["plan"] | {"block": head.get("block"), "score": head["score"], "top_p": head["top_p"]}
@@ -80,14 +80,14 @@ def departures(folder: Path, common: Common) -> list[str]:
         "top_p": common.top_p,
     }
     return [
-        f"{folder} was made with {name} {made[name]}, the recipe says {value}."
+        f"{folder} was made with {name} {made[name]}; the recipe has {value}."
         for name, value in wanted.items()
         if made[name] not in (None, value)
     ]
 
 
 def made_by(folder: Path) -> dict[str, Any]:
-    """What a training's manifest says of the set in `folder`: its problems, tasks and how they were decoded."""
+    """What a training's manifest records about the set in `folder`: problems, tasks and how they were decoded."""
     head = read_header(folder)
     names = ("plan", "block", "score", "top_p", "problems", "tasks", "teacher")
     return {"trajectories": {name: head.get(name) for name in names}}
@@ -123,7 +123,7 @@ def load_trajectories(
 
 
 def atomically(file: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
+    """Write a file atomically."""
     fresh = file.with_suffix(f".{os.getpid()}.new")
     fresh.write_bytes(content)
     os.replace(fresh, file)

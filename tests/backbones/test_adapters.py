@@ -150,5 +150,5 @@ def test_layers_outside_the_blocks_are_refused(tmp_path: Path) -> None:
 def test_an_adapter_without_its_numbers(key: str, tmp_path: Path) -> None:
     place = edited(tmp_path, lambda state: None)
     edit_json(place / "lora" / adapters.CONFIG, **{key: None})
-    with pytest.raises(MethodsError, match=rf"adapter_config.json: {key}=None"):
+    with pytest.raises(MethodsError, match=rf"adapter_config.json: the key '{key}' is missing"):
         load(place / "base", adapter=place / "lora")

@@ -1,4 +1,4 @@
-"""Mask constructions: invariants, and every mended defect by name."""
+"""Mask constructions: invariants, and every fixed defect by name."""
 
 from __future__ import annotations
 

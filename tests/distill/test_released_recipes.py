@@ -1,4 +1,4 @@
-"""Every value of a recipe is the released one, or the recipe names the released one and says why it departs."""
+"""Every value of a recipe is the released one, or the recipe names the released one and why it departs."""
 
 from __future__ import annotations
 

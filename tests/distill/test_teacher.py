@@ -111,8 +111,8 @@ def test_a_set_ranked_otherwise_than_the_recipe_says_is_named(tmp_path: Path) ->
     made: dict[str, Any] = {"block": 32, "score": "entropy", "top_p": 0.95}
     for folder, extra, want in (
         ("right", made, []),
-        ("ranked", made | {"score": "probability"}, ["score probability, the recipe says entropy"]),
-        ("old", {"block": 32}, ["score probability, the recipe says entropy", "top_p 1.0, the recipe says 0.95"]),
+        ("ranked", made | {"score": "probability"}, ["score probability; the recipe has entropy"]),
+        ("old", {"block": 32}, ["score probability; the recipe has entropy", "top_p 1.0; the recipe has 0.95"]),
     ):
         write_header(tmp_path / folder, header(backbone, [], plan, "", extra))
         found = departures(tmp_path / folder, common)

@@ -58,8 +58,12 @@ def test_a_repeat_with_another_export_is_refused(tmp_path: Path) -> None:
 def test_a_manifest_from_before_the_entry_is_still_finished(tmp_path: Path) -> None:
     manifest = run(tmp_path, {})
     del manifest["export"]
+    for name in folder.LATER:
+        del manifest["key"]["settings"][name]
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     assert run(tmp_path, {}, dtype="float16") == manifest
+    with pytest.raises(MethodsError, match="differs in score"):
+        run(tmp_path, {"score": "entropy"})
 
 
 def test_nothing_of_the_run_before_stays(tmp_path: Path) -> None:

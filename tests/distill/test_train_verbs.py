@@ -120,12 +120,12 @@ def test_other_temperatures_and_lengths_give_a_warning(place: Path) -> None:
 
     common = recipe.load("tad_speed", "mini").with_values({"temperatures": "0.7"}).common
     heat, length = departures(place / "t", common)
-    assert heat.endswith("was made with temperatures [0.0], the recipe says [0.7].")
-    assert length.endswith("was made with gen_length 16, the recipe says 64.")
+    assert heat.endswith("was made with temperatures [0.0]; the recipe has [0.7].")
+    assert length.endswith("was made with gen_length 16; the recipe has 64.")
     line = ("--set", "temperatures=0.7", "--dry-run", "--out", str(place / "dry"))
     told = CliRunner().invoke(app, ["train", "tad_speed", *line, "--set", "correct_only=false", *at_suite(place)])
     assert "warning:" in told.stderr
-    assert "temperatures [0.0], the recipe says [0.7]" in told.stderr
+    assert "temperatures [0.0]; the recipe has [0.7]" in told.stderr
 
 
 def at_suite(place: Path) -> tuple[str, ...]:

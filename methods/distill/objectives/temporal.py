@@ -1,6 +1,6 @@
 """TAD (arXiv:2605.09536): tokens the teacher commits soon by cross entropy, later ones by the privileged teacher's KL.
 
-Every state of a trajectory is an example. `delta` is the knob: how many forwards ahead counts as soon.
+Every state of a trajectory is an example. `delta`, the swept parameter, is how many forward passes ahead count as soon.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from methods.distill.trajectory import Trajectory
 
 @dataclass(frozen=True)
 class TemporalSettings:
-    """delta: forwards of one token each. tau: temperature of the KL. compat: the reference's data as released: steps
-    as recorded, the student is given the privileged prompt, and padding is hidden by id (EOS too where pad is EOS).
+    """delta: forward passes of one token each. tau: temperature of the KL. compat: the released data:
+    steps as recorded, the student is given the privileged prompt, and padding is hidden by id (EOS too where pad is EOS).
     """
 
     delta: int = 8

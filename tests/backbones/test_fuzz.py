@@ -1,0 +1,181 @@
+"""Mutated checkpoint files: loading succeeds or ends in one sentence, and changes nothing on disk."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+import struct
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from methods.backbones import create, load, save
+from methods.backbones.adapters import CONFIG, WEIGHTS
+from methods.distill.model_card import save_adapter
+from methods.distill.tokenizer import train_tokenizer
+from methods.errors import MethodsError
+from tests.backbones.tiny import DREAM, LLADA
+
+pytest.importorskip("peft")
+EXAMPLES = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.sampled_from([0, -1, 1, 2, 3, 7, 10**8, 2**31, 2**64, 10**30, -(10**12)]),
+    st.sampled_from([0.5, -0.0, 1e-320, 1e308, float("inf"), float("nan")]),
+    st.sampled_from(
+        ["", "x", "7", "../x", "/etc/passwd", "a\nb", "\x1b[31m", "\u202e", "model.safetensors", "F32", "I64"]
+    ),
+    st.just([]),
+    st.just({}),
+    st.lists(st.integers(-2, 9), max_size=3),
+    st.dictionaries(st.sampled_from(["type", "rope_type", "content", "id", "factor"]), st.integers(), max_size=2),
+)
+
+
+def places(tree: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place of a JSON tree, as the keys that lead there."""
+    yield at
+    if isinstance(tree, dict | list):
+        for key in tree if isinstance(tree, dict) else range(min(len(tree), 12)):
+            yield from places(tree[key], (*at, key))
+
+
+@st.composite
+def mutated(draw: st.DrawFn, tree: Any) -> Any:
+    """`tree` with one to three of its places replaced or removed."""
+    made = copy.deepcopy(tree)
+    for _ in range(draw(st.integers(1, 3))):
+        spot = draw(st.sampled_from(list(places(made))))
+        value = draw(ODD)
+        if not spot:
+            return value
+        parent = made
+        for key in spot[:-1]:
+            parent = parent[key]
+        change = draw(st.sampled_from(["value", "value", "gone", "renamed"]))
+        if change == "value" or isinstance(parent, list):
+            parent[spot[-1]] = value
+            continue
+        old = parent.pop(spot[-1])
+        if change == "renamed":
+            parent[value if isinstance(value, str) else "other"] = old
+    return made
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LLaDA in one file and a Dream in several, each with a tokenizer, 300 ids."""
+    folder = tmp_path_factory.mktemp("models")
+    tokenizer = train_tokenizer(["1+1=2 the answer is 3"], vocab_size=300)
+    ids = {"vocab_size": 300, "mask_token_id": 1, "eos_token_id": [0, 5], "pad_token_id": 2}
+    for name, config, size in (("llada", LLADA | {"embedding_size": 300}, 10**9), ("dream", DREAM, 20_000)):
+        backbone = create(config | ids, 1)
+        backbone.tokenizer = tokenizer
+        save(backbone, folder / name, shard_bytes=size)
+    import peft
+
+    student = peft.get_peft_model(backbone.model, peft.LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj"]))
+    save_adapter(student, backbone, folder / "adapter")
+    (folder / "dream" / "generation_config.json").write_text(json.dumps({"eos_token_id": 0, "mask_token_id": 1}))
+    (folder / "dream" / "added_tokens.json").write_text(json.dumps({"<|im_end|>": 7}))
+    return folder
+
+
+@contextmanager
+def copied(model: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(shutil.copytree(model, Path(folder) / "model"))
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def loads_or_says_why(folder: Path, adapter: Path | None = None) -> bool:
+    """Whether it loads. Anything but a sentence fails the test."""
+    before = content(folder)
+    try:
+        load(folder, device="cpu", adapter=adapter)
+        good = True
+    except MethodsError as error:
+        text = str(error)
+        assert text.isprintable(), text
+        assert len(text) < 1000
+        good = False
+    assert content(folder) == before
+    return good
+
+
+def test_what_is_mutated_loads_unmutated(models: Path) -> None:
+    for name in ("llada", "dream"):
+        with copied(models / name) as folder:
+            assert loads_or_says_why(folder)
+
+
+FILES = [
+    ("llada", "config.json"),
+    ("dream", "config.json"),
+    ("dream", "model.safetensors.index.json"),
+    ("dream", "generation_config.json"),
+    ("dream", "added_tokens.json"),
+    ("llada", "tokenizer_config.json"),
+    ("llada", "tokenizer.json"),
+]
+
+
+@pytest.mark.parametrize(("name", "file"), FILES, ids=["-".join(pair) for pair in FILES])
+@EXAMPLES
+@given(st.data())
+def test_a_mutated_json_file(models: Path, name: str, file: str, data: st.DataObject) -> None:
+    tree = json.loads((models / name / file).read_text())
+    with copied(models / name) as folder:
+        (folder / file).write_text(json.dumps(data.draw(mutated(tree))))
+        loads_or_says_why(folder)
+
+
+@EXAMPLES
+@given(st.data())
+def test_a_mutated_safetensors_header(models: Path, data: st.DataObject) -> None:
+    raw = (models / "llada" / "model.safetensors").read_bytes()
+    length = struct.unpack("<Q", raw[:8])[0]
+    tree = json.loads(raw[8 : 8 + length])
+    with copied(models / "llada") as folder:
+        text = json.dumps(data.draw(mutated(tree))).encode()
+        (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + raw[8 + length :])
+        loads_or_says_why(folder)
+
+
+@EXAMPLES
+@given(st.data())
+def test_a_mutated_adapter(models: Path, data: st.DataObject) -> None:
+    raw = (models / "adapter" / WEIGHTS).read_bytes()
+    length = struct.unpack("<Q", raw[:8])[0]
+    with copied(models / "adapter") as folder:
+        if data.draw(st.booleans()):
+            tree = json.loads((folder / CONFIG).read_text())
+            (folder / CONFIG).write_text(json.dumps(data.draw(mutated(tree))))
+        else:
+            text = json.dumps(data.draw(mutated(json.loads(raw[8 : 8 + length])))).encode()
+            (folder / WEIGHTS).write_bytes(struct.pack("<Q", len(text)) + text + raw[8 + length :])
+        loads_or_says_why(models / "dream", folder)
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json"])
+@EXAMPLES
+@given(st.data())
+def test_damaged_bytes(models: Path, file: str, data: st.DataObject) -> None:
+    raw = bytearray((models / "llada" / file).read_bytes())
+    near = data.draw(st.integers(0, min(len(raw) - 1, 400)))
+    cut = data.draw(st.sampled_from([None, near, len(raw) - near]))
+    raw[near : near + data.draw(st.integers(0, 9))] = data.draw(st.binary(max_size=9))
+    with copied(models / "llada") as folder:
+        (folder / file).write_bytes(bytes(raw[:cut]))
+        loads_or_says_why(folder)
