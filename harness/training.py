@@ -18,9 +18,9 @@ from harness.suites import Suite
 
 if TYPE_CHECKING:
     from methods.backbones import Backbone
+    from methods.distill.problems import Problem
     from methods.distill.recipe import Recipe
     from methods.distill.trajectory import Trajectory
-    from methods.distill.trajectory_generation import Problem
     from tasks.loaded import Loaded
 
 VARIANTS = {"mini": "mini", "llada": "llada", "dream": "dream", "dream_coder": "coder"}
@@ -73,8 +73,8 @@ def training_problems(
     that the suite does not have, or that has no training split.
     """
     from harness.runner.plan import template
+    from methods.distill.problems import Problem
     from methods.distill.prompts import with_reference
-    from methods.distill.trajectory_generation import Problem
 
     names = list(tasks) or suite.tasks
     for task in names:
@@ -160,8 +160,8 @@ def training_rows(
     from dataclasses import replace
 
     from methods.distill.launch import rank
+    from methods.distill.problems import gold_trajectories
     from methods.distill.trajectory_files import departures, load_trajectories
-    from methods.distill.trajectory_generation import gold_trajectories
 
     common = recipe.common
     if common.data == "gold":

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from methods.backbones.config import number, whole
+from methods.backbones.config_values import number, whole
 from methods.backbones.safetensors_header import FLOATS, header, shown
 from methods.backbones.special import read_json
 from methods.backbones.tensor_names import LLADA_BLOCK, to_module

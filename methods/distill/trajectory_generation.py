@@ -18,29 +18,13 @@ import torch
 
 from methods.backbones import Backbone
 from methods.decoding.request import Decoder, Request, Result
+from methods.distill.problems import Problem, undecoded
 from methods.distill.student import tokenizer_hash
-from methods.distill.trajectory import Trajectory, in_order, ints
+from methods.distill.trajectory import Trajectory, ints
 from methods.distill.trajectory_files import HEADER, atomically, read_header, read_shard, shard_file, write_shard
 from methods.errors import MethodsError
 
 Decode = Callable[..., Iterable[Result]]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A training problem as text. prompt: what the student will see. teacher: the prompt with the reference answer.
-
-    solution: the gold answer, for training on gold responses. doc: whatever the scorer needs. chat: a chat template
-    has written the special tokens already, so that the tokenizer adds none of its own (a second BOS).
-    """
-
-    id: str
-    task: str
-    prompt: str
-    teacher: str
-    solution: str
-    doc: Any = None
-    chat: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,7 +132,7 @@ def _decode_shard(
     accept: Callable[[Problem, str], bool],
     decode: Decode,
 ) -> list[Trajectory]:
-    made = [_empty(backbone, problem, plan.decode_from) for problem in problems]
+    made = [undecoded(backbone, problem, plan.decode_from) for problem in problems]
     for attempt, temperature in enumerate(plan.temperatures):
         todo = [index for index, one in enumerate(made) if not one.correct]
         recipe = decoder(temperature)
@@ -176,35 +160,7 @@ def _decode_shard(
     return made
 
 
-def _empty(backbone: Backbone, problem: Problem, decode_from: str) -> Trajectory:
-    texts, special = (problem.prompt, problem.teacher), not problem.chat  # as the runner encodes its prompts
-    plain, privileged = (ints(backbone.tokenizer(text, add_special_tokens=special).input_ids) for text in texts)
-    return Trajectory(
-        id=problem.id,
-        task=problem.task,
-        prompt=plain,
-        teacher=privileged,
-        decoded=privileged if decode_from == "privileged" else plain,
-        response=ints([]),
-        reveal=ints([]),
-        correct=False,
-    )
-
-
 def answer_text(backbone: Backbone, ids: Sequence[int]) -> str:
     """Text of a response up to its first EOS."""
     end = next((place for place, token in enumerate(ids) if token in backbone.special.eos), len(ids))
     return str(backbone.tokenizer.decode(list(ids[:end]), skip_special_tokens=True))
-
-
-def gold_trajectories(backbone: Backbone, problems: Sequence[Problem], gen_length: int) -> list[Trajectory]:
-    """Rows of the problems' gold answers, EOS to `gen_length`; a gold answer that does not fit is an error."""
-    made = []
-    for problem in problems:
-        row = _empty(backbone, problem, "plain")
-        answer = list(backbone.tokenizer(problem.solution, add_special_tokens=False).input_ids)
-        if len(answer) >= gen_length:
-            raise MethodsError(f"The gold answer of {problem.id} has {len(answer)} tokens; gen_length is {gen_length}.")
-        response = ints(answer + [backbone.special.eos[0]] * (gen_length - len(answer)))
-        made.append(replace(row, response=response, reveal=in_order(response), correct=True, text=problem.solution))
-    return made

@@ -14,10 +14,11 @@ from tokenizers.processors import TemplateProcessing
 
 from methods.backbones import Backbone
 from methods.decoding.request import Decoder, Request, Result
+from methods.distill.problems import Problem, gold_trajectories
 from methods.distill.prompts import with_reference
 from methods.distill.tokenizer import train_tokenizer
 from methods.distill.trajectory_files import HEADER, load_trajectories, shard_file
-from methods.distill.trajectory_generation import Plan, Problem, generate, gold_trajectories
+from methods.distill.trajectory_generation import Plan, generate
 from methods.errors import MethodsError
 from tests.distill import tiny
 

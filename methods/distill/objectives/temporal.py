@@ -19,8 +19,8 @@ from methods.distill.trajectory import Trajectory
 
 @dataclass(frozen=True)
 class TemporalSettings:
-    """delta: forward passes of one token each. tau: temperature of the KL. compat: the released data:
-    steps as recorded, the student is given the privileged prompt, and padding is hidden by id (EOS too where pad is EOS).
+    """delta: forward passes of one token each. tau: temperature of the KL. compat: the released data: steps
+    as recorded, the student is given the privileged prompt, and padding is hidden by id (EOS too if it is the padding).
     """
 
     delta: int = 8
