@@ -13,8 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from methods import registry
-from methods.decoding.request import Decoder
-from methods.decoding.stops import FillTail
+from methods.decoding import Decoder, FillTail
 
 SCORES = {"dream": "entropy"}
 

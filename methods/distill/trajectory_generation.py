@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from methods.backbones import Backbone
-from methods.decoding.request import Decoder, Request, Result
+from methods.decoding import Decoder, Request, Result
 from methods.distill.problems import Problem, undecoded
 from methods.distill.student import tokenizer_hash
 from methods.distill.trajectory import Trajectory, ints

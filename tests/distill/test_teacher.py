@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from methods.backbones import Backbone
-from methods.decoding import decode
-from methods.decoding.request import Request
+from methods.decoding import Request, decode
 from methods.distill import masks, recipe
 from methods.distill.teacher import teacher_decoder, teacher_score
 from methods.distill.trajectory_files import departures

@@ -13,9 +13,10 @@ import pytest
 from tokenizers.processors import TemplateProcessing
 
 from methods.backbones import Backbone
-from methods.decoding.request import Decoder, Request, Result
+from methods.decoding import Decoder, Request, Result
 from methods.distill.problems import Problem, gold_trajectories
 from methods.distill.prompts import with_reference
+from methods.distill.teacher import teacher_decoder
 from methods.distill.tokenizer import train_tokenizer
 from methods.distill.trajectory_files import HEADER, load_trajectories, shard_file
 from methods.distill.trajectory_generation import Plan, generate
@@ -45,13 +46,13 @@ class Fake:
         self.dies_at = dies_at
 
     def decoder(self, temperature: float) -> Decoder:
-        return Decoder(values={"temperature": temperature})
+        return teacher_decoder("llada", 8)(temperature)
 
     def __call__(self, backbone: Backbone, requests: Sequence[Request], batch_size: int) -> Iterator[Result]:
         for index in reversed(range(len(requests))):
             request = requests[index]
             self.prompts.append(request.prompt_ids)
-            self.temperatures.append(float(request.decoder.values["temperature"]))
+            self.temperatures.append(float(request.decoder.values.get("temperature", 0.0)))
             if len(self.prompts) > self.dies_at:
                 raise KeyboardInterrupt
             answer = TOKENIZER("right" if self.temperatures[-1] > 0 else "wrong").input_ids
