@@ -74,7 +74,12 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
 def _read(file: Path) -> dict[str, Any] | None:
     if not file.exists():
         return None
-    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise MethodsError(f"{file} is not valid JSON ({error}); delete it, or choose another --out.") from None
+    if not isinstance(content, dict):
+        raise MethodsError(f"{file} should hold a JSON object; delete it, or choose another --out.")
     return content
 
 

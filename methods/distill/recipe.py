@@ -87,11 +87,16 @@ def load(name: str, variant: str, folder: Path = FOLDER) -> Recipe:
         raise unknown("recipe", name, names())
     content = _read(file)
     variants = content.pop("variants", {}) or {}
-    head = {key: content.pop(key, "") for key in ("name", "title", "source", "objective")}
+    head = {key: content.pop(key, "") or "" for key in ("name", "title", "source", "objective")}
+    for key, text in head.items():
+        if not isinstance(text, str):
+            raise MethodsUsageError(f"{file.name}: {key} must be text.")
+    if not isinstance(variants, dict):
+        raise MethodsUsageError(f"{file.name}: variants must be a table of tables.")
     if head["objective"] not in OBJECTIVES:
-        raise unknown(f"objective in {file.name}", str(head["objective"]), OBJECTIVES)
+        raise unknown(f"objective in {file.name}", head["objective"], OBJECTIVES)
     if variant not in variants:
-        raise unknown(f"variant of {file.name}", variant, variants)
+        raise unknown(f"variant of {file.name}", variant, map(str, variants))
     kind = OBJECTIVES[head["objective"]][0]
     recipe = Recipe(
         name=head["name"] or file.stem,
@@ -102,7 +107,10 @@ def load(name: str, variant: str, folder: Path = FOLDER) -> Recipe:
         common=Common(),
         settings=kind(**{f.name: f.default for f in fields(kind) if f.default is not MISSING}),
     )
-    chosen = dict(variants[variant] or {})
+    chosen = variants[variant] or {}
+    if not isinstance(chosen, dict):
+        raise MethodsUsageError(f"{file.name}: the variant {variant} must be a table of settings.")
+    chosen = dict(chosen)
     differs = chosen.pop("differs", None) or {}
     try:
         made = recipe.with_values(_flat(content)).with_values(_flat(chosen))
@@ -119,8 +127,8 @@ def _content(file: Path, changed: float) -> str:
 def _read(file: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(_content(file, file.stat().st_mtime))
-    except yaml.YAMLError as error:
-        raise MethodsError(f"{file} is not valid YAML: {error}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise MethodsError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise MethodsError(f"{file} should hold a table of settings.")
     return content
@@ -131,9 +139,9 @@ def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in content.items():
         for name, one in value.items() if isinstance(value, dict) else ((key, value),):
-            if name in flat:
+            if str(name) in flat:
                 raise MethodsUsageError(f"the key {name!r} is given twice.")
-            flat[name] = one
+            flat[str(name)] = one
     return flat
 
 

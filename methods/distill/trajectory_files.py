@@ -44,18 +44,31 @@ def read_shard(file: Path) -> Iterator[Trajectory]:
 
     try:
         content = pq.read_table(file).to_pylist()
-    except Exception as error:
-        raise MethodsError(f"{file} is not a readable shard ({error}); delete it and run again.") from None
-    for entry in content:
-        values: dict[str, Any] = {name: ints(value) if name in COLUMNS else value for name, value in entry.items()}
-        yield Trajectory(**values)
+        made = [_trajectory(entry) for entry in content]
+    except Exception as error:  # of pyarrow's many, or a column too few
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise MethodsError(f"{file} is not a readable shard ({first}); delete it and run again.") from None
+    yield from made
+
+
+def _trajectory(entry: dict[str, Any]) -> Trajectory:
+    values: dict[str, Any] = {name: ints(value) if name in COLUMNS else value for name, value in entry.items()}
+    return Trajectory(**values)
 
 
 def read_header(folder: Path) -> dict[str, Any]:
-    """What made the set in `folder`. Raises MethodsError when there is none."""
+    """What made the set in `folder`. Raises MethodsError when there is none, or its header is damaged."""
     if not (folder / HEADER).exists():
         raise MethodsError(f"{folder} holds no trajectories; make them with `harness trajectories`.")
-    return BEFORE | read_json(folder / HEADER)
+    head = BEFORE | read_json(folder / HEADER)
+    plan = head.get("plan")
+    if not isinstance(plan, dict) or not {"decode_from", "temperatures", "gen_length"} <= set(plan):
+        raise MethodsError(f"{folder / HEADER} is damaged: it does not hold a plan; make the set again elsewhere.")
+    if not {"teacher", "tokenizer"} <= set(head) or type(head.get("shards")) is not int:
+        raise MethodsError(
+            f"{folder / HEADER} is damaged: teacher, tokenizer or shards are missing; make the set again."
+        )
+    return head
 
 
 def departures(folder: Path, common: Common) -> list[str]:
