@@ -171,7 +171,7 @@ def test_a_shard_index_stays_in_its_folder(tmp_path: Path) -> None:
     for name in (f"../outside/{first}", str(tmp_path / "outside" / first), 7, "config.json"):
         moved = {tensor: name if file == first else file for tensor, file in index["weight_map"].items()}
         (place / files.INDEX).write_text(json.dumps({"weight_map": moved}))
-        refused(place, files.INDEX, repr(name), "not the name of a safetensors file in this folder")
+        refused(place, files.INDEX, repr(name)[:40], "not the name of a safetensors file in this folder")
     for table in ([], {}, "all"):
         (place / files.INDEX).write_text(json.dumps({"weight_map": table}))
         refused(place, files.INDEX, "weight_map")

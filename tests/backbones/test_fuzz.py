@@ -23,7 +23,7 @@ from tests.backbones.mutations import mutated
 from tests.backbones.tiny import DREAM, LLADA
 
 pytest.importorskip("peft")
-EXAMPLES = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")

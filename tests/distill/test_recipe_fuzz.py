@@ -14,7 +14,7 @@ from methods.distill import recipe
 from methods.errors import MethodsError
 from tests.backbones.mutations import mutated
 
-EXAMPLES = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def reads_or_says_why(file: Path, variant: str) -> None:

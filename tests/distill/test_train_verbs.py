@@ -112,6 +112,21 @@ def test_the_manifest_says_what_made_the_rows(place: Path) -> None:
     made = manifest["data"]["trajectories"]
     assert (made["problems"], made["block"], made["tasks"]) == (4, 16, sorted(PROTOCOLS))
     assert (made["plan"]["decode_from"], made["plan"]["gen_length"]) == ("plain", 16)
+    assert (made["score"], made["top_p"]) == ("probability", 1.0)
+
+
+def test_dreams_teacher_ranks_by_entropy_and_keeps_a_nucleus(place: Path) -> None:
+    from methods.backbones import load
+
+    tokenizer = load(place / "base", device="cpu").tokenizer
+    ids = {"vocab_size": len(tokenizer), "eos_token_id": [0, 5], "pad_token_id": 2, "mask_token_id": 1}
+    dream = create(tiny.QWEN | ids | {"model_type": "Dream", "max_position_embeddings": 512})
+    dream.tokenizer = tokenizer
+    save(dream, place / "dream")
+    size = ("--problems", "2", "--gen-length", "16", "--prompt", "privileged", "--base", str(place / "dream"))
+    call("trajectories", *size, "--temperatures", "0.2", "--top-p", "0.95", "--out", str(place / "d"), at=place)
+    header = json.loads((place / "d" / "trajectories.json").read_text())
+    assert (header["arch"], header["score"], header["top_p"]) == ("dream", "entropy", 0.95)
 
 
 def test_other_temperatures_and_lengths_give_a_warning(place: Path) -> None:
