@@ -14,7 +14,7 @@ from harness.suites import Suite
 
 if TYPE_CHECKING:
     from methods.backbones import Backbone
-    from methods.distill.trajectories import Problem
+    from methods.distill.problems import Problem
     from tasks.loaded import Loaded
 
 # generated tasks have no end: of all tasks together for gold answers, of every task for `harness trajectories`
@@ -53,8 +53,8 @@ def training_problems(
     that the suite does not have, or that has no training split.
     """
     from harness.runner.prompts import template
+    from methods.distill.problems import Problem
     from methods.distill.prompts import with_reference
-    from methods.distill.trajectories import Problem
 
     names = list(tasks) or suite.tasks
     for task in names:
