@@ -49,6 +49,7 @@ def main() -> None:
     """Fork the command, wait for it, sweep, and end as it ended."""
     libc = ctypes.CDLL(None)
     libc.prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
     def stop(*_: object) -> None:
         sweep()
         os._exit(128 + signal.SIGKILL)
