@@ -69,7 +69,7 @@ def of_error(error: dict[str, Any], where: str) -> tuple[str, str]:
 
 
 def _one_line(text: str, longest: int) -> str:
-    """Text of the tested code as one printable line that every encoding can store: no control character, no surrogate."""
+    """Text of the tested code as one printable line that can be stored: no control character, no surrogate."""
     words = " ".join(text[: 2 * longest].split())
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)[:longest]
 

@@ -25,7 +25,8 @@ UNITTEST = "import unittest\nclass TestF(unittest.TestCase):\n"
 FORMS: dict[str, tuple[str, str | None]] = {
     "check": ("def check(candidate):\n    assert candidate(2) == 4\n    assert candidate(3) == 9\n", "f"),
     "bare ==": ("assert f(2) == 4\nassert f(3) == 9", None),
-    "abs": ("def check(candidate):\n    assert abs(candidate(2) - 4) < 1e-6\n    assert abs(candidate(3) - 9) < 1e-6", "f"),
+    "abs": (
+        "def check(candidate):\n    assert abs(candidate(2) - 4) < 1e-6\n    assert abs(candidate(3) - 9) < 1e-6", "f"),
     "abs, bare": ("assert abs(f(2) - 4) < 1e-6\nassert abs(f(3) - 9) < 1e-6", None),
     "set": ("assert set([f(2), f(3)]) == set([4, 9])", None),
     "set of an answer": ("assert set([f(2)]) == {4}\nassert frozenset((f(3),)) == frozenset([9])", None),
@@ -47,7 +48,8 @@ FORMS: dict[str, tuple[str, str | None]] = {
     "all": ("assert all(f(x) == x * x for x in (2, 3))", None),
     "not any": ("assert not any(f(x) != x * x for x in (2, 3))", None),
     "map": ("assert list(map(f, [2, 3])) == [4, 9]\nfor y, z in zip(map(f, [2, 3]), [4, 9]):\n    assert y == z", None),
-    "map alone": ("def same(x):\n    assert f(x) == x * x\n    return True\nassert len(list(map(same, [2, 3]))) == 2", None),
+    "map alone": (
+        "def same(x):\n    assert f(x) == x * x\n    return True\nassert len(list(map(same, [2, 3]))) == 2", None),
     "sorted, sum, len": (
         "found = sorted([f(3), f(2)])\nassert found == [4, 9] and sum(found) == 13 and len(found) == 2",
         None,
@@ -61,15 +63,18 @@ FORMS: dict[str, tuple[str, str | None]] = {
     "in": ("assert f(2) in (4,) and 4 in [f(2)]\nassert f(3) in {9} and 9 in (f(3),)", None),
     "dict": ("assert {x: f(x) for x in (2, 3)} == {2: 4, 3: 9} == dict([(2, f(2)), (3, f(3))])", None),
     "Counter": ("import collections\nassert collections.Counter([f(2), f(3)]) == collections.Counter([4, 9])", None),
-    "try": ("try:\n    assert f(2) == 4 and f(3) == 9\nexcept Exception as error:\n    raise AssertionError(error)", None),
-    "bare except": ("ok = False\ntry:\n    assert f(2) == 4 and f(3) == 9\n    ok = True\nexcept:\n    pass\nassert ok", None),
+    "try": (
+        "try:\n    assert f(2) == 4 and f(3) == 9\nexcept Exception as error:\n    raise AssertionError(error)", None),
+    "bare except": (
+        "ok = False\ntry:\n    assert f(2) == 4 and f(3) == 9\n    ok = True\nexcept:\n    pass\nassert ok", None),
     "unittest": (
         UNITTEST + "    def test_f(self):\n        self.assertEqual(f(2), 4)\n        self.assertEqual(f(3), 9)",
         None,
     ),
     "unittest, all else": (
         UNITTEST + "    def setUp(self):\n        self.cases = [(2, 4), (3, 9)]\n    def test_f(self):\n"
-        "        for x, y in self.cases:\n            with self.subTest(x=x):\n                self.assertTrue(f(x) == y)\n"
+        "        for x, y in self.cases:\n            with self.subTest(x=x):\n"
+        "                self.assertTrue(f(x) == y)\n"
         "                self.assertAlmostEqual(f(x), y)\n                self.assertIn(f(x), [y])\n"
         "                self.assertListEqual([f(x)], [y])\nif __name__ == '__main__':\n    unittest.main()",
         None,

@@ -108,7 +108,8 @@ PROTOCOL = {
     "error: the end of a loop": _calls("{'error': {'class': ['StopIteration', 'StopIteration'], 'text': 'x'}}"),
     "error: not of Python's": _calls("{'error': {'class': ['E', 'print'], 'text': 'x'}}"),
     "error: wrong fields": _calls("{'error': {'class': ['E', 'OSError'], 'text': 'x', 'errno': [1], 'file': 3}}"),
-    "error: in running": LIES + "import sys\nsys._getframe(1).f_locals['self'].reply({'error': 5, 'compiling': 'no'})\n",
+    "error: in running": LIES 
+    + "import sys\nsys._getframe(1).f_locals['self'].reply({'error': 5, 'compiling': 'no'})\n",
     "value: a callback": _value("{'t': 'callback', 'v': 0}"),
     "value: a module": _value("{'t': 'module', 'v': 'math'}"),
     "value: a shared name": _value("{'t': 'shared', 'v': ['unittest.mock', 'ANY']}"),
@@ -126,7 +127,8 @@ PROTOCOL = {
     "answer: an address": LIES + "class A:\n    __array_interface__ = {'data': (4096, False), 'shape': (),"
     " 'typestr': '<i8', 'version': 3}\n    __array_struct__ = 4\n    __array__ = lambda self, *a, **k: 4\n"
     "    __float__ = __int__ = __index__ = __abs__ = lambda self: 4\ndef f(x): return A()",
-    "operations: yes": LIES + "for n in __main__.OPERATIONS: __main__.OPERATIONS[n] = lambda *a: True\ndef f(x): return Yes()",
+    "operations: yes": LIES 
+    + "for n in __main__.OPERATIONS: __main__.OPERATIONS[n] = lambda *a: True\ndef f(x): return Yes()",
     "operations: no length": LIES + "__main__.OPERATIONS['len'] = lambda *a: -1\n__main__.OPERATIONS['bool'] = str\n"
     "def f(x): return Yes()",
     "StopIteration": "def f(x):\n    raise StopIteration",

@@ -110,9 +110,8 @@ class Server:
 
     def shared(self, name: str, value: Any) -> Any:
         """The form of a name's value: a pure module, or a part of one under its own name, is the checker's own."""
-        if isinstance(value, types.ModuleType) and value.__name__ in wire.PURE:
-            if name in (value.__name__, "np"):
-                return {"t": "module", "v": value.__name__}
+        if isinstance(value, types.ModuleType) and wire.ALIASES.get(name, name) == value.__name__ in wire.PURE:
+            return {"t": "module", "v": value.__name__}
         home = getattr(value, "__module__", None)
         if isinstance(home, str) and home in wire.PURE and getattr(sys.modules.get(home), name, None) is value:
             return {"t": "shared", "v": home}

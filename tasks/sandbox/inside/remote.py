@@ -15,7 +15,6 @@ import wire
 from channel import Channel
 from replies import Requests
 
-ALIASES = {"np": "numpy"}  # the one alias under which data sets' tests expect a module of the program
 ABOUT = frozenset({"__name__", "__qualname__", "__doc__", "__module__"})  # the only dunder attributes that are fetched
 
 
@@ -153,7 +152,7 @@ class Link:
     def _named(self, name: str, form: Any) -> Any:
         """The value of a global name; a pure module, or a part of one, is the checker's own of the same name."""
         kind, content = (form.get("t"), form.get("v")) if isinstance(form, dict) else (None, None)
-        if kind == "module" and content == ALIASES.get(name, name) and content in wire.PURE:
+        if kind == "module" and content == wire.ALIASES.get(name, name) and content in wire.PURE:
             return importlib.import_module(content)
         if kind == "shared" and isinstance(content, str) and content in wire.PURE and not name.startswith("_"):
             module = importlib.import_module(content)

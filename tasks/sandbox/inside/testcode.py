@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import wire
-from remote import ALIASES
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ def read(source: str, entry: str | None) -> TestCode:
     defined = set(_defined(tree))
     loaded = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     wanted = {name for name in (loaded & _global_names(code)) - defined if not name.startswith("__")}
-    modules = {name for name in wanted - _used_alone(tree) if ALIASES.get(name, name) in wire.PURE} - {entry}
+    modules = {name for name in wanted - _used_alone(tree) if wire.ALIASES.get(name, name) in wire.PURE} - {entry}
     own = {name for name in wanted if not hasattr(builtins, name)}
     asked = own | ({entry} if entry else set())
     # MBPP tests a `sum`: a name of Python's own is asked for only where the test has nothing else to test

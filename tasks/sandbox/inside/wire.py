@@ -18,6 +18,7 @@ bisect cmath collections copy datetime decimal fractions functools heapq itertoo
 statistics string typing
 """
 PURE = frozenset(NAMES.split())  # modules whose functions and classes a test may share with the tested code
+ALIASES = {"np": "numpy"}  # the one alias under which data sets' tests expect a module of the program
 BUILTIN_TYPES: tuple[Any, ...] = (int, float, complex, str, bytes, bool, list, tuple, dict, set, frozenset, object)
 BUILTIN_TYPES += (type(None),)
 _NOT_PLAIN = object()
