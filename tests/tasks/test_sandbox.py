@@ -236,3 +236,33 @@ def test_nothing_of_the_project_is_visible_inside() -> None:
     if confine.choose(allow_unconfined=True).name == "limits":
         pytest.skip("no confinement of files on this machine")
     assert sandbox.check(program, "assert f() is False", timeout=60).passed
+
+
+def test_files_in_memory_are_limited() -> None:
+    if confine.choose(allow_unconfined=True).name == "limits":
+        pytest.skip("the temporary directory is everybody's under resource limits alone")
+    program = """
+import os
+def f(folder):
+    written = 0
+    try:
+        for n in range(40):
+            with open(f'{folder}/{n}', 'wb', buffering=0) as file:
+                written += file.write(bytes(4 * 2 ** 20))
+    except OSError:
+        return written >> 20
+def g():
+    import multiprocessing
+    return multiprocessing.Lock().acquire()
+def h():
+    try:
+        open('/dev/here', 'w')
+    except OSError:
+        return 'refused'
+"""
+    test = "assert 0 < f('/tmp') <= 64 and 0 < f('/dev/shm') <= 16 and h() == 'refused'"
+    for one in confine.available():
+        if one.name != "limits":
+            said = sandbox.check(program, test, confinement=one.name, timeout=60)
+            assert said.passed, said
+            assert sandbox.check(program, "assert g() is True", confinement=one.name, timeout=60).passed
