@@ -162,7 +162,7 @@ def _enclosure() -> str:
     lines += ["mkdir $R/dev/shm"]
     for folder, size in (("/tmp", TMP_BYTES), ("/dev/shm", SHM_BYTES)):
         lines += [f"mount -t tmpfs -o mode=1777,nosuid,nodev,size={size} tmpfs $R{folder}"]
-    lines += ["cd $R", "pivot_root . old", "umount -l /old", "rmdir /old", "mount -o remount,ro,nosuid,nodev /"]
+    lines += ["cd $R", "pivot_root . old", "umount -l /old", "rmdir /old", "mount -o remount,bind,ro,nosuid,nodev /"]
     return "\n".join([*lines, "cd /tmp", '"$@"', "exit $?"])  # the shell is process 1, which signals do not kill
 
 
