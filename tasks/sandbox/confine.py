@@ -57,6 +57,11 @@ class Confinement:
         return [*_unshare(self.drops_user), "sh", "-euc", _enclosure(), "enclose", *inner]
 
     @property
+    def description(self) -> str:
+        """What a run records: the walls, and what `memory_mb` limits."""
+        return f"{self.name}, memory limited per process"
+
+    @property
     def packages(self) -> str:
         """The folder of the importable packages, as the confined process sees it ('' for none)."""
         if self.name == "limits":

@@ -20,7 +20,7 @@ def section(title: str) -> str:
 
 
 def test_every_test_that_the_page_names_exists() -> None:
-    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in HERE.glob("test_*.py")]
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in HERE.parent.rglob("test_*.py")]
     exist = {node.name for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)}
     assert len(named(PAGE)) > 15
     assert named(PAGE) <= exist
