@@ -15,13 +15,16 @@ import socket
 import sys
 import types
 from collections.abc import Callable
-from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import wire
 from channel import Channel, Closed, ProtocolError
 
 del sys.path[0]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing it takes each process milliseconds
+    from typing import Any
 
 FILE_BYTES = 16 * 1024 * 1024
 OPEN_FILES = 64

@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 import socket
 import struct
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing it takes each process milliseconds
+    from typing import Any
 
 LONGEST = 64 * 1024 * 1024  # bytes of one message
 

@@ -15,14 +15,17 @@ import resource
 import socket
 import sys
 import types
-from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import testcode
 from channel import Channel, Closed, ProtocolError
 from remote import Link, Remote
+from testcode import TestCode
 
 del sys.path[0]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing it takes each process milliseconds
+    from typing import Any
 
 MEMORY = 4 * 1024**3
 
@@ -37,7 +40,7 @@ class Broken(BaseException):
 def run(link: Link, job: dict[str, Any]) -> None:
     """Run the candidate and its test; returning without an exception is the only way to pass."""
     entry = job["entry_point"]
-    test = testcode.read(job["test"], entry)
+    test = TestCode(job["test"], entry)
     for source in (job["candidate"], test.classes):
         failed = link.run(source) if source else None
         if failed:

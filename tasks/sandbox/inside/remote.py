@@ -9,11 +9,14 @@ import builtins
 import collections
 import importlib
 from collections.abc import Collection
-from typing import Any
 
 import wire
 from channel import Channel
 from replies import Requests
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing it takes each process milliseconds
+    from typing import Any
 
 ABOUT = frozenset({"__name__", "__qualname__", "__doc__", "__module__"})  # the only dunder attributes that are fetched
 

@@ -8,9 +8,12 @@ else ends the check as a ProtocolError. This file is read inside the sandbox by 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from channel import Channel, Closed, ProtocolError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing it takes each process milliseconds
+    from typing import Any
 
 TEXT = 500  # characters of one text of an error
 FIELDS: dict[str, tuple[type, ...]] = {"errno": (int, type(None)), "file": (str, type(None)), "network": (bool,)}

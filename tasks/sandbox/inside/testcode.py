@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import builtins
 import types
-from dataclasses import dataclass
-from typing import Any
 
 import wire
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing it takes each process milliseconds
+    from typing import Any
 
-@dataclass(frozen=True)
+
 class TestCode:
     """A test, ready to run.
 
@@ -21,28 +22,21 @@ class TestCode:
     checks: whether it defines HumanEval's `check`.
     """
 
-    code: types.CodeType
-    classes: str
-    asked: frozenset[str]
-    modules: frozenset[str]
-    builtin: bool
-    checks: bool
-
-
-def read(source: str, entry: str | None) -> TestCode:
-    """Read a test; raises SyntaxError."""
-    tree, classes = _split(ast.parse(source))
-    code = compile(tree, "test.py", "exec", dont_inherit=True)
-    defined = set(_defined(tree))
-    loaded = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-    wanted = {name for name in (loaded & _global_names(code)) - defined if not name.startswith("__")}
-    modules = {name for name in wanted - _used_alone(tree) if wire.ALIASES.get(name, name) in wire.PURE} - {entry}
-    own = {name for name in wanted if not hasattr(builtins, name)}
-    asked = own | ({entry} if entry else set())
-    # MBPP tests a `sum`: a name of Python's own is asked for only where the test has nothing else to test
-    builtin = not asked - _stored(tree) - modules
-    asked |= {name for name in wanted if hasattr(builtins, name)} if builtin else set()
-    return TestCode(code, classes, frozenset(asked), frozenset(modules), builtin, "check" in defined)
+    def __init__(self, source: str, entry: str | None) -> None:
+        """Read a test; raises SyntaxError."""
+        tree, self.classes = _split(ast.parse(source))
+        self.code = compile(tree, "test.py", "exec", dont_inherit=True)
+        defined = set(_defined(tree))
+        loaded = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        wanted = {name for name in (loaded & _global_names(self.code)) - defined if not name.startswith("__")}
+        modules = {name for name in wanted - _used_alone(tree) if wire.ALIASES.get(name, name) in wire.PURE} - {entry}
+        own = {name for name in wanted if not hasattr(builtins, name)}
+        asked = own | ({entry} if entry else set())
+        # MBPP tests a `sum`: a name of Python's own is asked for only where the test has nothing else to test
+        self.builtin = not asked - _stored(tree) - modules
+        asked |= {name for name in wanted if hasattr(builtins, name)} if self.builtin else set()
+        self.asked, self.modules = frozenset(asked), frozenset(modules)
+        self.checks = "check" in defined
 
 
 def _split(tree: ast.Module) -> tuple[ast.Module, str]:

@@ -11,7 +11,10 @@ import collections
 import importlib
 import sys
 from collections.abc import Callable
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing it takes each process milliseconds
+    from typing import Any
 
 NAMES = """
 bisect cmath collections copy datetime decimal fractions functools heapq itertools json math numpy operator random re
