@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from methods.distill.recipe import Recipe
     from methods.distill.rows import Row
     from methods.distill.trajectories import Problem
-    from tasks.loaded import Loaded
+    from tasks.loading import Loaded
 
 VARIANTS = {"mini": "mini", "llada": "llada", "dream": "dream", "dream_coder": "coder"}
 # generated tasks have no end: of all tasks together for gold answers, of every task for `harness trajectories`
@@ -139,7 +139,7 @@ def _load(suite: Suite, task: str, rows: list[dict[str, Any]], data_dir: Path | 
     from tasks import data, protocols
     from tasks.data import Rows
     from tasks.lm_task import RowsTask, config_of
-    from tasks.loaded import Loaded
+    from tasks.loading import Loaded
 
     protocol = protocols.get(suite.protocol(task))
     source = _source(suite, data_dir)

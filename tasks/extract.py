@@ -12,7 +12,7 @@ import re
 import textwrap
 from collections.abc import Collection, Iterator
 
-from tasks.reach import FUNCTION, names, parse, reachable
+from tasks.reachable import FUNCTION, names, parse, reachable
 
 LINES = 400  # a longer text is cut: no answer of the benchmarks is near it
 DEFINES = re.compile(r"\s*[ \t](?:async|def|class|from|import|@)")  # an indented text that starts with a definition

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.loaded import Loaded
+from tasks.loading import Loaded
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,8 @@ class Score:
 
     extracted: the answer (or program) that was scored, None if none was found. outcome: `correct`, `wrong` or
     `no_answer`; for code the sandbox's. correct: the protocol's metric. strict, flexible: the task's two extractions
-    (GSM8K: `#### n` and the last number; MATH: exact_match of the final-answer sentence and math_verify; code: the
+    (GSM8K: the number behind `####`, or in the last box where the protocol asks for one, and the
+    protocol's reading of the whole text; MATH: exact_match of the final-answer sentence and math_verify; code: the
     text as it is and the sanitised program). metrics: every number of `process_results`, by `metric,filter`.
     detail: why, in words.
     """
@@ -28,8 +29,8 @@ class Score:
     detail: str = ""
 
 
-PAIRS = {  # metric -> the (metric, filter) pairs shown as strict and flexible
-    "exact_match": (("exact_match", "strict-match"), ("exact_match", "flexible-extract")),
+PAIRS = {  # metric -> the (metric, filter) pairs shown as strict and flexible; of several filters the first there is
+    "exact_match": (("exact_match", "strict-match"), ("exact_match", "reader")),
     "math_verify": (("exact_match", "none"), ("math_verify", "none")),
     "pass@1": (("pass@1", "strict"), ("pass@1", "sanitised")),
 }

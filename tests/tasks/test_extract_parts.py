@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tasks import extract
-from tasks.reach import parse
+from tasks.reachable import parse
 from tests.tasks.test_extract import ADD, HELPER, PROMPT, value
 
 

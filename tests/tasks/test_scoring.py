@@ -12,7 +12,7 @@ import tasks
 from tasks import codescore, protocols
 from tasks.data import Source
 from tasks.gold import cut, gold
-from tasks.loaded import Loaded
+from tasks.loading import Loaded
 from tasks.scoring import score
 
 ROWS = Source("folder", Path(__file__).parents[1] / "data" / "rows")
