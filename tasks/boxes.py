@@ -11,9 +11,10 @@ BARE = re.compile(r"\s*\$?([^\s$]+)")  # `\boxed 18`
 
 # "put the answer in \\boxed{your answer}": the instruction repeated
 PLACEHOLDER = re.compile(
-    r"(?:\s|\.|\?|_|\\(?:text|ldots|dots|cdots|square|quad)\b|[{}\[\]<>]|\b(?:your|the|final|an?|numeric(?:al)?|answer|result"
-    r"|solution|value|number|here|goes|in|box)\b)*",
-    re.IGNORECASE,
+    r"(?:[\s._?]|\\(?:[lc]?dots|square|q?quad)\b)*"
+    r"|(?=.*\b(?:answer|result|value|number|here)\b)(?:[\s._?{}\[\]<>]|\\text\b"
+    r"|\b(?:your|the|final|an?|numeric(?:al)?|answer|result|value|number|goes|here)\b)*",
+    re.IGNORECASE | re.DOTALL,
 )
 
 

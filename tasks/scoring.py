@@ -58,20 +58,21 @@ def score(loaded: Loaded, doc: dict[str, Any], text: str) -> Score:
     metrics = {f"{name},{key}": float(value) for key, (_, values) in scored.items() for name, value in values.items()}
     strict, flexible = (bool(metrics[",".join(pair)]) for pair in PAIRS[protocol.metric])
     correct = bool(metrics[f"{protocol.metric},{protocol.extraction}"])
-    extracted, outcome, detail = _judged(protocol.metric, doc, scored[protocol.extraction][0], text, correct)
+    extracted, outcome, detail = _judged(loaded, doc, scored[protocol.extraction][0], text, correct)
     return Score(extracted, outcome, correct, strict, flexible, metrics, detail)
 
 
-def _judged(metric: str, doc: dict[str, Any], filtered: Any, text: str, correct: bool) -> tuple[str | None, str, str]:
+def _judged(loaded: Loaded, doc: dict[str, Any], filtered: Any, text: str, correct: bool) -> tuple[str | None, str, str]:
     """(extracted, outcome, detail) of the extraction that counts."""
+    metric = loaded.protocol.metric
     if metric == "pass@1":
         from tasks.codescore import judged
 
         return judged(doc, filtered)
     if metric == "math_verify":
-        from tasks.mathscore import extracted_answer
+        from tasks.mathscore import extracted_answer, process_boxed
 
-        answer = extracted_answer(text)
+        answer = extracted_answer(doc, text, loaded.task.config.process_results is process_boxed)
     else:
         answer = None if filtered in NO_ANSWER else str(filtered)
     return answer, "correct" if correct else "no_answer" if answer is None else "wrong", ""
