@@ -161,7 +161,9 @@ def _same_base(gold: str, answer: str) -> bool | None:
     if gold_match is None or not re.search(r"\d", gold_match[1]):
         return None
     digits = match[1] if match else re.sub(r"[\s,]", "", answer)
-    return digits.lstrip("0").upper() == gold_match[1].lstrip("0").upper() and (match is None or match[2] == gold_match[2])
+    return digits.lstrip("0").upper() == gold_match[1].lstrip("0").upper() and (
+        match is None or match[2] == gold_match[2]
+    )
 
 
 def _kind(text: str) -> str:

@@ -62,7 +62,9 @@ def score(loaded: Loaded, doc: dict[str, Any], text: str) -> Score:
     return Score(extracted, outcome, correct, strict, flexible, metrics, detail)
 
 
-def _judged(loaded: Loaded, doc: dict[str, Any], filtered: Any, text: str, correct: bool) -> tuple[str | None, str, str]:
+def _judged(
+    loaded: Loaded, doc: dict[str, Any], filtered: Any, text: str, correct: bool
+) -> tuple[str | None, str, str]:
     """(extracted, outcome, detail) of the extraction that counts."""
     metric = loaded.protocol.metric
     if metric == "pass@1":

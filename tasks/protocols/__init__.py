@@ -1,7 +1,8 @@
 """Protocols: everything that fixes a task's prompts and scores, one small YAML file each.
 
 `tasks/protocols/SET/TASK.yaml` has the id `SET/TASK`. The digest covers every field but the explanatory ones
-(`source`, `notes`, `prompts_since`), so that a run says exactly what it was asked, and two runs are comparable only if digests agree.
+(`source`, `notes`, `prompts_since`), so that a run says exactly what it was asked, and two runs are comparable only
+if digests agree.
 """
 
 from __future__ import annotations
@@ -193,4 +194,3 @@ def sets() -> list[str]:
 def tasks() -> list[str]:
     """The tasks that some protocol defines, in the order of the tables."""
     return sorted({name.split("/")[1] for name in ids()}, key=_place)
-
