@@ -13,29 +13,21 @@ import textwrap
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from tasks.fences import blocks, normalise, separated
-from tasks.reachable import FUNCTION, names, parse, reachable
+from tasks.fences import blocks, normalise, separated, without_tags
+from tasks.reachable import FUNCTION, error_line, names, parse, reachable
 
+ACTS = (ast.Call, ast.Yield, ast.YieldFrom, ast.Await, ast.NamedExpr)
 LINES = 400  # a longer text is cut: no answer of the benchmarks is near it
 DEFINES = re.compile(r"\s*[ \t](?:async|def|class|from|import|@)")  # an indented text that starts with a definition
 
 
-def longest_program(source: str, cut: bool = False) -> str:
-    """The longest contiguous stretch of lines that is Python (most non-blank lines; the first of equals), or ''.
-
-    cut: where prose stands behind a statement, on its line, the code of the first such line belongs to it too.
-    """
+def longest_program(source: str) -> str:
+    """The longest contiguous stretch of lines that is Python (most non-blank lines; the first of equals), or ''."""
     lines = source.split("\n")[:LINES]
     if parse("\n".join(lines)) is not None:
         return "\n".join(lines)
     start, end = _longest_stretch(lines)
-    found = lines[start:end]
-    following = next((place for place in range(end, len(lines)) if lines[place].strip()), None)
-    if cut and following is not None:
-        rest = _code_of(lines[following], found + lines[end:following])
-        if rest is not None:
-            found += [*lines[end:following], rest]
-    return "\n".join(found)
+    return "\n".join(lines[start:end])
 
 
 def _longest_stretch(lines: list[str]) -> tuple[int, int]:
@@ -58,28 +50,45 @@ def _longest_stretch(lines: list[str]) -> tuple[int, int]:
     return span
 
 
+BEGINS = re.compile(r"(?:async |def |class |import |from \w+ import|@)")
 STATES = re.compile(
     r"\s*(?:return\b|yield\b|raise\b|pass\b|break\b|continue\b|[\w.\[\]'\", ]+?\s*[-+*/|&%]?=[^=]|[\w.]+\(.*\)$)"
 )
 RETURNS = re.compile(r"^\s*(?:return|yield) +\S", re.MULTILINE)
-_WORD = re.compile(r"\s+(?=[^\s])")
 _JOINS = re.compile(r"\s(?:is|and|or|in|not|if|for|as)(?:\s+([A-Za-z_]\w*))?$")
+TAILS = 8  # statements with prose behind them that are looked at
+
+
+def without_tails(source: str) -> str:
+    """A source without the prose that stands behind its statements, on their lines."""
+    lines = source.split("\n")[:LINES]
+    start = next((place for place, line in enumerate(lines) if BEGINS.match(line)), 0)
+    for _ in range(TAILS):
+        wrong = error_line("\n".join(lines[start:]))
+        if wrong is None or start + wrong > len(lines):
+            break
+        place = start + wrong - 1
+        code = _code_of(lines[place], lines[start:place])
+        if code is None:
+            break
+        lines[place] = code
+    return "\n".join(lines)
 
 
 def _code_of(line: str, before: list[str]) -> str | None:
     """The code at the beginning of a line that ends in prose, so that it continues `before`; None if it has none."""
-    if line[:1] not in (" ", "\t") and before:
-        return None  # prose on a line of its own
-    cuts = [match.start() for match in _WORD.finditer(line) if line[: match.start()].strip()]
-    sentences = [cut for cut in cuts if line[cut:].lstrip()[:1].isupper()]
+    cuts = [match.start() for match in re.finditer(r"\s+(?=\S)", line) if line[: match.start()].strip()]
+    known = {*re.findall(r"\w+", "\n".join(before)), "True", "False", "None"}
+    sentences = [
+        cut for cut in cuts if (word := re.match(r"\s+([A-Z][a-z]*)\b(?![(.\[_])", line[cut:])) and word[1] not in known
+    ]
     for cut in [*sentences, *reversed(cuts)]:
         code = line[:cut].rstrip()
         if not STATES.match(code) or parse("\n".join([*before, code])) is None:
             continue
-        known = set(re.findall(r"\w+", "\n".join(before)))
         while (join := _JOINS.search(code)) and (join[1] is None or join[1] not in known):
             code = code[: join.start()].rstrip()  # `return m is the result`
-        return code.rstrip(".") if re.search(r"\d\.$", code) else code
+        return code[:-1] if re.search(r"\d\.$", code) else code
     return None
 
 
@@ -130,7 +139,7 @@ def program(text: str, entries: Collection[str] = (), prompt: str = "", also: Co
     first wins among equals. The text is read as it stands; if that is not Python, also with its markers on lines of
     their own (`tasks.fences.separated`), then without the prose behind a statement; the reading with most lines counts.
     """
-    clean, start = normalise(text), normalise(prompt)
+    clean, start = without_tags(normalise(text)), normalise(prompt)
     if not clean.strip():
         return None
     found: _Found | None = None
@@ -148,7 +157,7 @@ def _read(text: str, entries: Collection[str], prompt: str, also: Collection[str
     given = _body(longest_program(prompt), entries) if prompt else None
     fallback = None
     for source in candidates(text, prompt):
-        found = longest_program(source, cut)
+        found = longest_program(without_tails(source) if cut else source)
         tree = parse(found)
         assert tree is not None  # `found` is Python or empty
         body = tree.body
@@ -172,5 +181,15 @@ def _within_itself(body: list[ast.stmt], entries: Collection[str]) -> bool:
 
 
 def _body(source: str, entries: Collection[str]) -> str:
+    """What the needed statements do, without those that do nothing (docstrings, words that parse as names)."""
     tree = parse(reachable(source, entries))
-    return "" if tree is None else ast.dump(tree)
+    if tree is None:
+        return ""
+    for node in ast.walk(tree):
+        if isinstance(node, FUNCTION):
+            node.body = [part for part in node.body if not _is_idle(part)]
+    return ast.dump(tree)
+
+
+def _is_idle(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and not any(isinstance(part, ACTS) for part in ast.walk(node))

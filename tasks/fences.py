@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 FENCE = re.compile(r"^[ \t]*(```|~~~)[ \t]*([\w+-]*)[ \t]*(.*)$")
 PYTHON = r"(?:python3?|py3?|Python3?|code)"
 _TOKEN = (
     r"<[|\uff5c][^<>\n]{1,40}[|\uff5c]>|</?s>|<(?:eos|bos|pad|unk|end_of_turn|start_of_turn|end_of_text|endoftext)>"
 )
-_TAG = r"\[/?(?:PYTHON|python|CODE|code|DONE|END|BEGIN|EOS|ANSWER|SOLUTION)\]|</?(?:code|pre|python|answer|solution)>"
+_END = re.compile(
+    r"<\|(?:im_end|eot_id|eot|endoftext|end_of_text|end|eos)\|>|</s>|<(?:eos|end_of_turn|end_of_text|endoftext)>"
+    r"|<[|\uff5c]end[^<>\n]{1,30}[|\uff5c]>"
+)
+_BRACKETS = re.compile(r"\[/?(PYTHON|CODE|DONE|END|BEGIN|EOS|ANSWER|SOLUTION)\]")
+_TAG = r"</?(?:code|pre|python|answer|solution)>"
 MARKER = re.compile(rf"{_TOKEN}|{_TAG}|\\(?:begin|end)\{{(?:code|lstlisting|verbatim|python)\}}")
 _GLUED = re.compile(rf"(?<=\S)[ \t]*(`{{3,}}|~{{3,}})[ \t]*(?:({PYTHON})[ \t]*(?=\n|$))?")
 _ODD_SPACE = re.compile(r"[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
@@ -21,12 +27,21 @@ def normalise(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff").replace("\0", "")
 
 
+def without_tags(text: str) -> str:
+    """A text without tags such as `[PYTHON]` and `[DONE]`; `x[DONE]` would be Python. A name that is used stays."""
+    words = Counter(re.findall(r"\w+", text))
+    tags = Counter(match[1] for match in _BRACKETS.finditer(text))
+    return _BRACKETS.sub(lambda match: match[0] if words[match[1]] > tags[match[1]] else "\n", text)
+
+
 def separated(text: str) -> str:
     """A text with every marker on a line of its own, so that none takes a line of code with it.
 
-    Fences stay as fences; special tokens spelled as text and tags such as `[/PYTHON]` become line ends. No-break and
-    invisible spaces, which Python refuses, become spaces and nothing.
+    Fences stay as fences; special tokens spelled as text and tags such as `</code>` become line ends, and what stands
+    behind an end-of-text token goes. No-break and invisible spaces, which Python refuses, become spaces and nothing.
     """
+    end = next((match.start() for match in _END.finditer(text) if text[: match.start()].strip()), len(text))
+    text = text[:end]
     text = _INVISIBLE.sub("", _ODD_SPACE.sub(" ", text))
     text = MARKER.sub("\n", text)
     return _GLUED.sub(lambda match: f"\n{match[1][:3]}{match[2] or ''}" + ("" if match[2] else "\n"), text)

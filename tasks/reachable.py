@@ -30,6 +30,18 @@ def parse(source: str) -> ast.Module | None:
         return None
 
 
+def error_line(source: str) -> int | None:
+    """The line, from 1, at which a source stops being Python; None if it is, or if there is no telling."""
+    try:
+        with PARSING:
+            ast.parse(source)
+    except SyntaxError as error:
+        return error.lineno
+    except (ValueError, RecursionError, MemoryError):
+        pass
+    return None
+
+
 def compiles(node: ast.stmt) -> bool:
     """Whether a top-level statement stands where Python allows it: a `return` outside a function parses, no more."""
     try:
