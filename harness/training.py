@@ -38,11 +38,11 @@ class Problems:
 
     def accept(self, problem: Problem, text: str) -> bool:
         """Whether the task's own scorer calls `text` right."""
+        from tasks.gold import cut
         from tasks.scoring import score
 
         loaded = self.loaded[problem.task]
-        stops = [at for stop in loaded.protocol.until if stop and (at := text.find(stop)) >= 0]
-        return score(loaded, problem.doc, text[: min(stops, default=len(text))]).correct
+        return score(loaded, problem.doc, cut(text, loaded.protocol.until)).correct
 
 
 def variant_of(suite: Suite, recipe: str, variant: str | None) -> str:

@@ -29,10 +29,10 @@ class Score:
     detail: str = ""
 
 
-PAIRS = {  # metric -> the (metric, filter) pairs shown as strict and flexible; of several filters the first there is
-    "exact_match": (("exact_match", "strict-match"), ("exact_match", "reader")),
-    "math_verify": (("exact_match", "none"), ("math_verify", "none")),
-    "pass@1": (("pass@1", "strict"), ("pass@1", "sanitised")),
+PAIRS = {  # metric -> the (metric, filter)s that may be shown as strict and as flexible: the first that a task has
+    "exact_match": (["exact_match,strict-match"], ["exact_match,reader", "exact_match,flexible-extract"]),
+    "math_verify": (["exact_match,none"], ["math_verify,none"]),
+    "pass@1": (["pass@1,strict"], ["pass@1,sanitised"]),
 }
 NO_ANSWER = ("[invalid]", "")
 
@@ -56,7 +56,7 @@ def score(loaded: Loaded, doc: dict[str, Any], text: str) -> Score:
     protocol = loaded.protocol
     scored = apply(loaded, doc, text)
     metrics = {f"{name},{key}": float(value) for key, (_, values) in scored.items() for name, value in values.items()}
-    strict, flexible = (bool(metrics[",".join(pair)]) for pair in PAIRS[protocol.metric])
+    strict, flexible = (bool(next(metrics[key] for key in keys if key in metrics)) for keys in PAIRS[protocol.metric])
     correct = bool(metrics[f"{protocol.metric},{protocol.extraction}"])
     extracted, outcome, detail = _judged(loaded, doc, scored[protocol.extraction][0], text, correct)
     return Score(extracted, outcome, correct, strict, flexible, metrics, detail)
