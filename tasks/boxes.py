@@ -28,27 +28,22 @@ class Box(NamedTuple):
 def boxes(text: str) -> list[Box]:
     """A text's boxes, in order, without those that are empty or hold a placeholder (`your answer`).
 
-    Of boxes inside a box the innermost last one counts. What follows an unclosed brace is searched for boxes too.
+    Of boxes inside a box only the innermost ones count. What follows an unclosed brace is searched for boxes too.
     """
-    found: list[Box] = []
-    at = 0
-    while match := OPENING.search(text, at):
-        if text[match.end() : match.end() + 1] != "{":
-            bare = BARE.match(text, match.end())
-            found += [Box(match.start(), bare[1].rstrip(".,;:!?"))] if bare else []
-            at = bare.end() if bare else match.end()
-            continue
-        end = _closing(text, match.end())
-        if end is None:
-            found.append(Box(match.start(), None))
-            at = match.end()
-            continue
-        content = text[match.end() + 1 : end].strip()
-        inner = [box.content for box in boxes(content) if box.content is not None]
-        if not PLACEHOLDER.fullmatch(content):
-            found.append(Box(match.start(), inner[-1] if inner else content))
-        at = end
-    return found
+    closing = _closing(text)
+    found: list[tuple[int, Box]] = []  # with the place where each ends
+    for match in OPENING.finditer(text):
+        at = match.end()
+        if text[at : at + 1] != "{":
+            bare = BARE.match(text, at)
+            if bare:
+                found.append((bare.end(), Box(match.start(), bare[1].rstrip(".,;:!?"))))
+        elif at not in closing:
+            found.append((len(text), Box(match.start(), None)))
+        elif not PLACEHOLDER.fullmatch(content := text[at + 1 : closing[at]].strip()):
+            found.append((closing[at], Box(match.start(), content)))
+    starts = [box.start for _, box in found[1:]] + [len(text)]
+    return [box for (end, box), start in zip(found, starts, strict=False) if box.content is None or start >= end]
 
 
 def last_box(text: str) -> Box | None:
@@ -57,16 +52,13 @@ def last_box(text: str) -> Box | None:
     return found[-1] if found else None
 
 
-def _closing(text: str, opening: int) -> int | None:
-    """The place of the brace that closes the one at `opening`; braces with a backslash are text."""
-    depth, at = 0, opening
-    while at < len(text):
-        char = text[at]
-        if char == "\\":
-            at += 2
-            continue
-        depth += (char == "{") - (char == "}")
-        if depth == 0:
-            return at
-        at += 1
-    return None
+def _closing(text: str) -> dict[int, int]:
+    """Where each brace of a text is closed; braces with a backslash are text."""
+    found: dict[int, int] = {}
+    opened: list[int] = []
+    for match in re.finditer(r"\\.|[{}]", text, re.DOTALL):
+        if match[0] == "{":
+            opened.append(match.start())
+        elif match[0] == "}" and opened:
+            found[opened.pop()] = match.start()
+    return found

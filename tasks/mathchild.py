@@ -30,6 +30,8 @@ def main() -> None:
         return found | {"extracted": str(parsed[-1]) if parsed else None}
 
     logging.disable(logging.CRITICAL)
+    # loads sympy's grammars, which can take longer than the five seconds that upstream gives an answer
+    process_results({"solution": "$\\boxed{1}$", "answer": "2-1"}, ["Final Answer: The final answer is $1$. I hope"])
     print(json.dumps({"ready": True}), file=out, flush=True)
     for line in sys.stdin:
         job = json.loads(line)

@@ -16,6 +16,7 @@ _ONES = (
     "eighteen nineteen"
 )
 _TENS = "ten twenty thirty forty fifty sixty seventy eighty ninety"
+LONGEST = 200  # digits: what is longer is a model in a loop
 WORDS = {word: value for value, word in enumerate(_ONES.split())} | {
     word: 10 * tens for tens, word in enumerate(_TENS.split(), start=1)
 }
@@ -32,7 +33,7 @@ NUMBER = re.compile(
     r"|(?<!\d,)(?P<comma>\d+,\d{1,2})(?![,\d])"
     rf"|(?P<plain>{_DECIMAL})(?:\s?[x*]\s?10\s?\^\s*(?P<power>[-+]?\d{{1,2}})(?!\d)"
     r"|[eE](?P<exponent>[-+]?\d{1,2})(?![\w.]))?"
-    rf")(?:\s?-?(?P<scale>{'|'.join(SCALES)})s?\b)?",
+    rf")(?:\s{{0,3}}-?(?P<scale>{'|'.join(SCALES)})s?\b)?",
     re.IGNORECASE,
 )
 
@@ -107,10 +108,13 @@ def plain(text: str) -> str:
 
 
 def value(match: re.Match[str]) -> Fraction | None:
-    """The value of a match of `NUMBER`; None for a time of day that is not a full hour, and for a division by zero."""
+    """The value of a match of `NUMBER`; None for a time of day that is not a full hour, and for a division by zero.
+
+    None too for a number too long to be meant.
+    """
     try:
         found = _value(match)
-    except ZeroDivisionError:
+    except (ZeroDivisionError, ValueError):
         return None
     if found is None:
         return None
@@ -132,6 +136,8 @@ def _value(match: re.Match[str]) -> Fraction | None:
 
 
 def _digits(text: str) -> Fraction:
+    if len(text) > LONGEST:
+        raise ValueError(f"{len(text)} digits")
     return Fraction(re.sub(r"[ ,']", "", text))
 
 
@@ -158,6 +164,9 @@ def number(text: str) -> Fraction | None:
         return in_words(last)
     end = matches[0].end()
     rest = last[: matches[0].start()] + " " + _ASIDE.sub(" ", last[end:])
+    variable = re.search(r"(?<![A-Za-z])[A-Za-z]\s*[-+*/]?\s*$", last[: matches[0].start()])
+    if variable and (matches[0]["sign"] or variable[0].strip()[-1] in "-+*/"):
+        return None  # x + 2
     if re.search(r"[\^\\]|(?<![A-Za-z])sqrt", rest) or re.match(r"\s*[-+*/]\s*[\d(]", last[end:]):
         return None
     values = {value(matches[0])} | {value(match) for match in NUMBER.finditer(_ASIDE.sub(" ", last[end:]))}

@@ -70,7 +70,7 @@ def test_the_protocols_of_the_papers_keep_upstreams_filter(name: str) -> None:
 
 MATH = [  # text, (correct, extracted) under the fair protocol, under TAD's; the gold answer is 7/12
     ("so the answer is 4", (False, "4"), (False, "4")),
-    ("so the answer is 7/12", (True, "\\frac{7}{12}"), (True, "\\frac{7}{12}")),
+    ("so the answer is 7/12", (True, "7/12"), (True, "7/12")),
     ("\\boxed{3}. Hence \\boxed{\\frac{7}{12}}", (True, "\\frac{7}{12}"), (False, "3,\\frac{7}{12}")),
     ("\\boxed{\\frac{7}{12}}. Now \\boxed{", (False, None), (True, "\\frac{7}{12}")),
     ("I do not know.", (False, None), (False, None)),
