@@ -83,8 +83,9 @@ def _code_of(line: str, before: list[str]) -> str | None:
         cut for cut in cuts if (word := re.match(r"\s+([A-Z][a-z]*)\b(?![(.\[_])", line[cut:])) and word[1] not in known
     ]
     for cut in [*sentences, *reversed(cuts)]:
-        code = line[:cut].rstrip()
-        if not STATES.match(code) or parse("\n".join([*before, code])) is None:
+        whole = line[:cut].rstrip()
+        code = next((one for one in (whole, whole.rstrip(".,:;!")) if parse("\n".join([*before, one])) is not None), "")
+        if not STATES.match(code):
             continue
         while (join := _JOINS.search(code)) and (join[1] is None or join[1] not in known):
             code = code[: join.start()].rstrip()  # `return m is the result`
@@ -109,9 +110,9 @@ def _indented(source: str) -> Iterator[str]:
     lines = source.strip("\n").split("\n")
     if not lines[0].strip() or lines[0][0] == " " or not RETURNS.search(source):
         return
-    rest = [len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()]
-    if rest and min(rest) > 0:
-        yield " " * min(rest) + "\n".join(lines)
+    following = next((line for line in lines[1:] if line.strip()), "")
+    if depth := len(following) - len(following.lstrip()):
+        yield " " * depth + "\n".join(lines)
     yield textwrap.indent("\n".join(lines), "    ")
 
 

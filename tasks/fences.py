@@ -14,7 +14,7 @@ _END = re.compile(
     r"<\|(?:im_end|eot_id|eot|endoftext|end_of_text|end|eos)\|>|</s>|<(?:eos|end_of_turn|end_of_text|endoftext)>"
     r"|<[|\uff5c]end[^<>\n]{1,30}[|\uff5c]>"
 )
-_BRACKETS = re.compile(r"\[/?(PYTHON|CODE|DONE|END|BEGIN|EOS|ANSWER|SOLUTION)\]")
+_BRACKETS = re.compile(r"\[/?(PYTHON|CODE|DONE|END|BEGIN|EOS|ANSWER|SOLUTION)\](?![\"'),\]])")
 _TAG = r"</?(?:code|pre|python|answer|solution)>"
 MARKER = re.compile(rf"{_TOKEN}|{_TAG}|\\(?:begin|end)\{{(?:code|lstlisting|verbatim|python)\}}")
 _GLUED = re.compile(rf"(?<=\S)[ \t]*(`{{3,}}|~{{3,}})[ \t]*(?:({PYTHON})[ \t]*(?=\n|$))?")
