@@ -72,7 +72,7 @@ def same(gold: str, answer: str) -> bool:
 def _tidy(text: str) -> str:
     text = text.strip()
     for pattern, into in _STEPS:
-        text = pattern.sub(into, text).strip()  # type: ignore[arg-type]
+        text = pattern.sub(into, text).strip()
     return _REPEATING.sub(_fraction, text)
 
 

@@ -124,9 +124,9 @@ class _Program:
         if isinstance(node, DEFINITION):
             return self._registers(node)
         if isinstance(node, ast.Expr):
-            inside = node.value if isinstance(node.value, ast.ListComp | ast.GeneratorExp) else None
-            calls = [part for part in ast.walk(inside) if isinstance(part, ast.Call)] if inside else [node.value]
-            return any(isinstance(call, ast.Call) and self._call_sets_up(call) for call in calls)
+            looped = isinstance(node.value, ast.ListComp | ast.GeneratorExp)
+            parts = list(ast.walk(node.value)) if looped else [node.value]
+            return any(isinstance(part, ast.Call) and self._call_sets_up(part) for part in parts)
         if not isinstance(node, COMPOUND) or _is_main(node):
             return False
         _, used = self.names[node]
