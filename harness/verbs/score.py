@@ -57,7 +57,7 @@ def score(
                 err=True,
             )
     if not outcome.finished:
-        typer.echo("The run stays unfinished: it lacks documents. The command that started it goes on.", err=True)
+        typer.echo("The run stays unfinished: it lacks documents. The command that started it continues it.", err=True)
 
 
 def _print_gold(result: dict[str, Any], json: bool) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import tasks
-from harness.training import Problems
+from harness.training_problems import accept
 from methods.distill.trajectories import Problem
 from tasks import protocols
 from tasks.data import Source
@@ -22,4 +22,4 @@ ROWS = Source("folder", Path(__file__).parents[1] / "data" / "rows")
 def test_right_trajectories_are_kept(text: str, right: bool) -> None:
     loaded = tasks.load(protocols.get("llada-fair/gsm8k"), ROWS)
     problem = Problem("gsm8k/0", "gsm8k", "", "", "", loaded.docs[0], chat=True)
-    assert Problems([problem], {"gsm8k": loaded}).accept(problem, text) is right
+    assert accept({"gsm8k": loaded}, problem, text) is right
