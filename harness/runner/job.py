@@ -22,7 +22,7 @@ from harness.text import Reader
 
 if TYPE_CHECKING:
     from methods.method import Method
-    from tasks.loaded import Loaded
+    from tasks.loading import Loaded
     from tasks.protocols import Protocol
 
 
