@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from reports.cohort import counts
 from reports.figures.base import FORMATS, save, settings, slug
 from reports.figures.curves import task_curves
-from reports.figures.forks import cores, fork_map
 from reports.figures.overview import aup_bars, aup_radar
+from reports.figures.parallel_figures import cores, fork_map
 from reports.figures.speed import positions, tps_accuracy
 from reports.model import Cohort, Point, Report
 from reports.style import THEMES, Theme

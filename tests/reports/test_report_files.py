@@ -48,10 +48,17 @@ def test_csv_columns_and_values(report: Report, tmp_path: Path) -> None:
     assert tuple(boards[0]) == LEADERBOARD_COLUMNS
     assert tuple(aups[0]) == AUP_COLUMNS
     assert tuple(points[0]) == POINT_COLUMNS
-    assert ",".join(LEADERBOARD_COLUMNS) == "suite,method,source,n_tasks,avg_accuracy,avg_tpf,avg_aup,cohort"
-    assert ",".join(AUP_COLUMNS) == "suite,task,method,source,aup,aup_lo,aup_hi,y_max,alpha,n_points,cohort"
+    assert ",".join(LEADERBOARD_COLUMNS) == (
+        "suite,method,source,n_tasks,avg_accuracy,avg_tpf,avg_aup,cohort,"
+        "avg_aup_clipped,avg_aup_clipped_lo,avg_aup_clipped_hi"
+    )
+    assert ",".join(AUP_COLUMNS) == (
+        "suite,task,method,source,aup,aup_lo,aup_hi,y_max,alpha,n_points,cohort,"
+        "aup_clipped,aup_clipped_lo,aup_clipped_hi"
+    )
     assert ",".join(POINT_COLUMNS) == (
-        "suite,task,method,source,setting,tpf,accuracy,tpf_lo,tpf_hi,acc_lo,acc_hi,n_samples,nominal,run_id"
+        "suite,task,method,source,setting,tpf,accuracy,tpf_lo,tpf_hi,acc_lo,acc_hi,n_samples,nominal,run_id,"
+        "label,axis,axis_value,train_seed,revisions,remasks,afp,kendall_tau"
     )
     assert {row["source"] for row in points} == {"run"}
     assert {row["nominal"] for row in points} == {"0"}
