@@ -65,7 +65,10 @@ _SLOTS = len(_HUES) * len(_MARKERS) * len(_DASHES)
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a figure's ground, text and grid. `name`: "light" or "dark". looks: those of a report's methods."""
+    """Colours of a figure's ground, text and grid, and `quiet`, that of rows in the background.
+
+    name: "light" or "dark". looks: the styles of a report's methods.
+    """
 
     name: str
     ground: str
@@ -73,6 +76,7 @@ class Theme:
     faint: str
     grid: str
     shade: str
+    quiet: str
     looks: Mapping[str, MethodStyle] = field(default_factory=dict, compare=False)
 
     def of(self, methods: Iterable[str]) -> Theme:
@@ -84,8 +88,8 @@ class Theme:
         return self.looks.get(method) or look(method)
 
 
-LIGHT = Theme("light", "#FFFFFF", "#1F2328", "#6B7280", "#E5E7EB", "#EEF0F3")
-DARK = Theme("dark", "#14181F", "#E6E8EB", "#9AA3AF", "#2C333D", "#1E242D")
+LIGHT = Theme("light", "#FFFFFF", "#1F2328", "#6B7280", "#E5E7EB", "#EEF0F3", "#B4BAC4")
+DARK = Theme("dark", "#14181F", "#E6E8EB", "#9AA3AF", "#2C333D", "#1E242D", "#566070")
 THEMES = (LIGHT, DARK)
 
 DASHES: dict[str, Any] = {"solid": "-", "dash": (0, (5, 2)), "dot": (0, (1.2, 2))}

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from reports.cohort import counts
 from reports.figures.base import FORMATS, save, settings, slug
-from reports.figures.curves import task_curves
+from reports.figures.curves import curve_panels, task_curves
 from reports.figures.overview import aup_bars, aup_radar
 from reports.figures.parallel_figures import cores, fork_map
 from reports.figures.speed import positions, tps_accuracy
@@ -62,8 +62,14 @@ def _cohort(report: Report, cohort: Cohort, points: Sequence[Point]) -> Iterator
         heading = f"{titles[task]}: accuracy against parallelism"
         yield (
             f"{where}/{slug(task)}",
-            lambda theme, task=task, heading=heading: task_curves(cohort, points, task, heading, theme, drop),  # type: ignore[misc]
+            lambda theme, task=task, heading=heading: task_curves(  # type: ignore[misc]
+                cohort, points, task, heading, theme, drop, report.leaderboard
+            ),
         )
+    yield (
+        f"{where}/curves",
+        lambda theme: curve_panels(cohort, points, titles, theme, drop, report.leaderboard),
+    )
     yield f"{where}/aup-bars", lambda theme: aup_bars(cohort, report.aup, report.leaderboard, titles, theme)
     if len(cohort.tasks) > 2:
         yield f"{where}/aup-radar", lambda theme: aup_radar(cohort, report.leaderboard, titles, theme)

@@ -118,17 +118,20 @@ def test_published_files(tmp_path: Path) -> None:
 def test_figures(report: Report, tmp_path: Path) -> None:
     paths = draw_all(report, tmp_path, themes=(LIGHT,), formats=("svg",))
     names = {str(path.relative_to(tmp_path)) for path in paths}
-    assert {f"mini/run/{name}-light.svg" for name in ("gsm8k", "aup-bars", "aup-radar", "positions-math")} <= names
+    assert {
+        f"mini/run/{name}-light.svg" for name in ("gsm8k", "curves", "aup-bars", "aup-radar", "positions-math")
+    } <= names
     assert "mini/run/tps-gsm8k-harness-cpu-light.svg" in names
     assert all(path.stat().st_size > 2000 for path in paths)
     svg = (tmp_path / "mini/run/gsm8k-light.svg").read_text()
     assert "TAD (Speed)" in svg
     assert look("tad_speed").light.lower() in svg
-    assert "dropped from AUP" in svg
+    assert "behind the cut" in svg
+    assert "stroke-dasharray" in svg  # tad_speed falls below the floor at its last point
 
 
 def one_figure(report: Report) -> Report:
-    """The report cut down to one task, so that two figures are drawn."""
+    """The report cut down to one task, so that three figures are drawn."""
     one = replace(
         report, cohorts=report.cohorts[:1], tps=(), points=tuple(p for p in report.points if p.task == "gsm8k")
     )
@@ -193,7 +196,7 @@ def test_a_report_at_zero_percent(tmp_path: Path) -> None:
     made = collect([tmp_path / "runs"], draws=50)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert len(draw_all(made, tmp_path, themes=(LIGHT,), formats=("svg",))) == 11
+        assert len(draw_all(made, tmp_path, themes=(LIGHT,), formats=("svg",))) == 12
     write_tables(made, tmp_path)
     assert {(row["aup"], row["y_max"]) for row in rows(tmp_path / "aup.csv")} == {("0.0", "0.0")}
     assert {row["accuracy"] for row in rows(tmp_path / "points.csv")} == {"0.0"}
