@@ -3,10 +3,12 @@
 One draw takes documents per task (shared by all rows) and, for a row with several training seeds, seeds (shared by all
 tasks, because one seed is one model). A handful of seeds says less than a plain bootstrap of them claims: resampling n
 values has (n - 1) / n of their variance and no heavier tail than a normal distribution. The seed part of a draw is
-therefore stretched by sqrt(n / (n - 1)) * t / z, with t the quantile of Student's t for the seeds at hand.
+therefore stretched: by sqrt(n / (n - 1)), and so far that the whole has the width of Student's t with the degrees of
+freedom that documents and seeds together leave.
 
 Sources: Davison and Hinkley 1997, Bootstrap Methods and their Application, section 3.8 (hierarchical data);
-Holm 1979, A simple sequentially rejective multiple test procedure.
+Satterthwaite 1946 (degrees of freedom of a sum of variances); Holm 1979, A simple sequentially rejective multiple test
+procedure.
 """
 
 from __future__ import annotations
@@ -47,38 +49,43 @@ class RowDraws:
 
     def on(self, task: str, row: str) -> Array:
         """The row's area on a task, `[draws]`."""
-        return self._stretched([task], row, self._degrees([row]))
+        return self._sum({row: 1.0}, [task])
 
     def mean(self, row: str, tasks: Sequence[str] | None = None) -> Array:
         """The mean of the row's areas over `tasks` (all that it has), `[draws]`."""
-        return self._stretched(self._tasks(row, tasks), row, self._degrees([row]))
+        return self._sum({row: 1.0}, [task for task in tasks or self.fixed if row in self.fixed[task]])
 
     def difference(self, a: str, b: str, tasks: Sequence[str]) -> Array:
         """Mean area of `a` minus that of `b` over `tasks`, `[draws]`."""
-        degrees = self._degrees([a, b])
-        return self._stretched(tasks, a, degrees) - self._stretched(tasks, b, degrees)
+        return self._sum({a: 1.0, b: -1.0}, tasks)
 
-    def _tasks(self, row: str, tasks: Sequence[str] | None) -> list[str]:
-        return [task for task in tasks or self.fixed if row in self.fixed[task]]
-
-    def _degrees(self, rows: Sequence[str]) -> int:
-        return sum(self.seeds[row] - 1 for row in rows)
-
-    def _stretched(self, tasks: Sequence[str], row: str, degrees: int) -> Array:
-        fixed = np.mean([self.fixed[task][row] for task in tasks], axis=0)
-        n = self.seeds[row]
-        if n < 2:
-            return fixed
-        seeded = np.mean([self.seeded[task][row] for task in tasks], axis=0)
-        return fixed + stretch(n, degrees) * (seeded - fixed)
+    def _sum(self, signs: Mapping[str, float], tasks: Sequence[str]) -> Array:
+        fixed = {row: np.mean([self.fixed[task][row] for task in tasks], axis=0) for row in signs}
+        documents = np.sum([sign * fixed[row] for row, sign in signs.items()], axis=0)
+        parts = {}
+        for row, sign in signs.items():
+            if (n := self.seeds[row]) > 1:
+                seeded = np.mean([self.seeded[task][row] for task in tasks], axis=0)
+                parts[row] = sign * np.sqrt(n / (n - 1)) * (seeded - fixed[row])
+        spreads = [(float(np.var(part)), self.seeds[row] - 1) for row, part in parts.items()]
+        found: Array = documents + stretch(float(np.var(documents)), spreads) * np.sum(list(parts.values()), axis=0)
+        return found
 
 
-def stretch(seeds: int, degrees: int, confidence: float = 0.95) -> float:
-    """What the seed part of a draw is multiplied by; `degrees`: seeds minus one, summed over the rows compared."""
+def stretch(documents: float, seeds: Sequence[tuple[float, int]], confidence: float = 0.95) -> float:
+    """What the seed part of a draw is multiplied by, so that the sum is as wide as Student's t; 1 without seeds.
+
+    documents: variance over documents. seeds: per row, the variance over its seeds and its number of seeds minus one.
+    """
+    part = sum(variance for variance, _ in seeds)
+    if part <= 0:
+        return 1.0
     from scipy.special import stdtrit
 
+    degrees = (documents + part) ** 2 / sum(variance**2 / n for variance, n in seeds)
     p = 0.5 + confidence / 2
-    return float(np.sqrt(seeds / (seeds - 1)) * stdtrit(degrees, p) / NormalDist().inv_cdf(p))
+    ratio = float(stdtrit(degrees, p)) / NormalDist().inv_cdf(p)
+    return float(np.sqrt((ratio**2 * (documents + part) - documents) / part))
 
 
 def draw_rows(tasks: Mapping[str, TaskCurves], draws: int = 10_000, seed: int = 0) -> dict[str, RowDraws]:

@@ -94,10 +94,15 @@ def test_training_seeds_widen_the_interval() -> None:
 
 
 def test_few_seeds_are_stretched() -> None:
+    """As wide as Student's t: of the seeds alone where documents add nothing, and hardly where they are everything."""
     from scipy.stats import t
 
-    assert harness.stats.rows.stretch(3, 2) == pytest.approx(np.sqrt(1.5) * t.ppf(0.975, 2) / 1.959964, rel=1e-6)
-    assert harness.stats.rows.stretch(1000, 999) == pytest.approx(1, abs=0.01)
+    stretch = harness.stats.rows.stretch
+    assert stretch(0.0, [(4.0, 2)]) == pytest.approx(t.ppf(0.975, 2) / 1.959964, rel=1e-6)
+    assert stretch(0.0, [(4.0, 2), (4.0, 2)]) == pytest.approx(t.ppf(0.975, 4) / 1.959964, rel=1e-6)
+    assert stretch(3.0, []) == stretch(3.0, [(0.0, 2)]) == 1.0
+    total = 100.0 + stretch(100.0, [(1.0, 2)]) ** 2 * 1.0
+    assert np.sqrt(total / 101) == pytest.approx(1, abs=0.001)
 
 
 def test_points_of_a_row_have_the_same_number_of_seeds() -> None:
