@@ -6,8 +6,8 @@ One simulated benchmark: documents with a difficulty and a length; every point o
 documents, so accuracies of two points are correlated as in a real sweep. Exit code 1 if an interval covers less than
 93 or more than 97 percent. Two cases are a curve that ends near AUP's cut (points more than 5 below the first are
 dropped): AUP jumps there, its interval is wide on purpose, and only too little coverage counts as a failure; clipped
-AUP has no such excuse. The same holds for rows of three training seeds: what a seed does on one document by chance counts
-once as documents' noise and once as seeds'. benchmarks/aup.py simulates whole tables.
+AUP has no such excuse. The same holds for rows of three training seeds: what a seed does on one document by chance
+counts as noise of documents and of seeds. benchmarks/aup.py simulates whole tables.
 """
 
 from __future__ import annotations
