@@ -224,10 +224,10 @@ def _say_accuracy(a: str, b: str, ours: Samples, theirs: Samples, pair: Accuracy
 
 def _say_ratio(a: str, b: str, pair: Difference) -> str:
     factor = f"A/B = {pair.ratio:.3f}, 95 % interval {pair.ratio_low:.3f} to {pair.ratio_high:.3f}"
-    values = f"{pair.a:.2f} against {pair.b:.2f} tokens per forward"
+    values = f"{pair.a:.2f} against {pair.b:.2f} tokens per forward pass"
     if pair.p < SIGNIFICANT:
         faster = f"A ({a})" if pair.difference > 0 else f"B ({b})"
-        return f"TPF: {faster} commits more tokens per forward: {values}; {factor}."
+        return f"TPF: {faster} commits more tokens per forward pass: {values}; {factor}."
     return f"TPF: no difference can be told from chance: {values}; {factor}."
 
 

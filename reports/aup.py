@@ -1,12 +1,12 @@
 """AUP, the accuracy under parallelism of a method's points, and clipped AUP: two pure functions and their parts.
 
-Points are pairs (TPF, accuracy): TPF in tokens per forward, accuracy in percent (0 to 100). Sorted by TPF,
+Points are pairs (TPF, accuracy): TPF in tokens per forward pass, accuracy in percent (0 to 100). Sorted by TPF,
 rho_1 <= rho_2 <= ..., and without the points below y_1 - drop,
 
     AUP = rho_1 * y_1 + sum_{i>1} (rho_i - rho_{i-1}) * (y_i W(y_i) + y_{i-1} W(y_{i-1})) / 2
     W(y) = min(exp(-alpha * (1 - y / y_max)), 1)
 
-so AUP is in percent * tokens per forward. It is a property of a method *inside a cohort and a sweep*: y_max is the
+so AUP is in percent * tokens per forward pass. It is a property of a method *inside a cohort and a sweep*: y_max is the
 best accuracy of the compared methods, and more points on a curve mean more area. Print both beside every AUP.
 
 A cohort in which every point scores 0 % has y_max 0: its AUP is defined as 0, the area under a curve at 0.
@@ -51,7 +51,7 @@ def check(points: Iterable[Sequence[float]], y_max: float, alpha: float = ALPHA,
         raise ValueError("AUP needs at least one point (TPF, accuracy).")
     for tpf, accuracy in pairs:
         if not (math.isfinite(tpf) and tpf > 0):
-            raise ValueError(f"TPF {tpf} is not a positive number of tokens per forward.")
+            raise ValueError(f"TPF {tpf} is not a positive number of tokens per forward pass.")
         if not 0 <= accuracy <= 100:
             raise ValueError(f"Accuracy {accuracy} is not a percentage from 0 to 100.")
     if not (math.isfinite(y_max) and y_max >= 0):
@@ -77,9 +77,9 @@ def kept(points: Iterable[Sequence[float]], drop: float = DROP) -> list[Pair]:
 def aup(
     points: Iterable[Sequence[float]], y_max: float, alpha: float = ALPHA, drop: float = DROP, strict: bool = False
 ) -> float:
-    """Accuracy under parallelism of one curve, in percent * tokens per forward.
+    """Accuracy under parallelism of one curve, in percent * tokens per forward pass.
 
-    points: pairs (TPF in tokens per forward, accuracy in percent), any order, at least one.
+    points: pairs (TPF in tokens per forward pass, accuracy in percent), any order, at least one.
     y_max: the best accuracy of the cohort on this task, in percent (0: all points are at 0, and so is AUP).
     alpha: how hard lost accuracy is punished.
     drop: points this many percentage points below the slowest one are left out.
@@ -90,7 +90,7 @@ def aup(
 
     >>> round(aup([(1, 80), (3, 76)], y_max=80), 2)
     225.41
-    >>> aup([(1, 46.19)], y_max=80)  # one point at one token per forward: the accuracy itself
+    >>> aup([(1, 46.19)], y_max=80)  # one point at one token per forward pass: the accuracy itself
     46.19
     >>> round(aup([(1.0, 74.02), (9.11, 73.09)], y_max=74.98), 2)  # d3LLM on LLaDA GSM8K, its own cohort
     637.65
@@ -138,7 +138,7 @@ def reach(points: Iterable[Sequence[float]], drop: float = DROP) -> Pair:
 
 
 def clipped_aup(points: Iterable[Sequence[float]], y_max: float, alpha: float = ALPHA, drop: float = DROP) -> float:
-    """Clipped AUP of one curve, in percent * tokens per forward: the part of it before `reach`, and nothing after.
+    """Clipped AUP of one curve, in percent * tokens per forward pass: the part of it before `reach`, and nothing after.
 
     The arguments are those of `aup`. The polyline goes through all points by TPF; the first term is rho_1 * y_1, as in
     `aup`, and a single point has nothing else. Points of one TPF are joined upright, from the lowest accuracy to the

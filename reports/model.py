@@ -41,8 +41,8 @@ class Point:
     """One measured or published point: the columns of points.csv first, then what tables do not show.
 
     method: the row's name: the run's label where it has one, else its method. base: the method, where a label hides it.
-    label: the row's name as shown to people (published rows: the paper's spelling). tpf: tokens per forward. accuracy
-    and its interval: percent. nominal: the TPF was typed in as 1.0, not measured.
+    label: the row's name as shown to people (published rows: the paper's spelling). tpf: tokens per forward pass.
+    accuracy and its interval: percent. nominal: the TPF was typed in as 1.0, not measured.
     status: "table" (in the source's table), "commented" or "removed" (in the source's file, not in its table), "run".
     copied_from: the source whose point this row repeats value for value, or "".
     printed: the accuracy as the source printed it. protocol: id, for runs with version and digest beside it.
@@ -114,7 +114,7 @@ class Cohort:
 
 @dataclass(frozen=True)
 class AupRow:
-    """One row of aup.csv. aup, aup_clipped and their intervals: percent * tokens per forward.
+    """One row of aup.csv. aup, aup_clipped and their intervals: percent * tokens per forward pass.
 
     dropped: points below the first one's accuracy - drop. reach: the TPF up to which clipped AUP counts.
     """

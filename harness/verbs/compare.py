@@ -50,10 +50,16 @@ def _pair(
 ) -> None:
     from harness.compare import compare as pair
     from harness.compare import side
+    from harness.errors import UserError
     from harness.show import print_json
 
-    a, b = (side(name, runs, mixed_curves=mixed_curves) for name in names)
-    result = pair(a, b, any_protocol=any_protocol, seed=seed, draws=draws)
+    try:
+        a, b = (side(name, runs, mixed_curves=mixed_curves) for name in names)
+        result = pair(a, b, any_protocol=any_protocol, seed=seed, draws=draws)
+    except UserError as error:
+        if as_json:
+            print_json({"error": str(error)})
+        raise
     if as_json:
         print_json(result.as_dict())
         return
@@ -66,9 +72,15 @@ def _pair(
 
 def _rows(runs: list[str], suite: str, rows: list[str], options: dict[str, Any], as_json: bool) -> None:
     from harness.show import print_json, print_table
+    from reports.errors import ReportError
     from reports.row_comparison import compare_suite
 
-    found = compare_suite(runs, suite, rows, **options)
+    try:
+        found = compare_suite(runs, suite, rows, **options)
+    except ReportError as error:
+        if as_json:
+            print_json({"error": str(error)})
+        raise
     if as_json:
         print_json(found.as_dict())
         return

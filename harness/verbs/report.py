@@ -46,25 +46,31 @@ def report(
     """Write leaderboard, AUP and points (CSV, Markdown, LaTeX), figures (PNG, SVG, PDF) and index.html."""
     from harness.show import print_json, print_table
     from reports.collect import collect
+    from reports.errors import ReportError
     from reports.write import write_report
 
     start = time.perf_counter()
     folders = list(runs) or ([] if published else [Path("results/runs")])
     chosen = [name.strip() for name in papers.split(",") if name.strip()] if published else []
-    made = collect(
-        folders,
-        chosen,
-        suite=suite,
-        y_max=y_max,
-        alpha=alpha,
-        drop=drop,
-        mixed_protocols=mixed_protocols,
-        mixed_curves=mixed_curves,
-        all_documents=all_documents,
-        extra_points=extra_points,
-        draws=draws,
-        note=note,
-    )
+    try:
+        made = collect(
+            folders,
+            chosen,
+            suite=suite,
+            y_max=y_max,
+            alpha=alpha,
+            drop=drop,
+            mixed_protocols=mixed_protocols,
+            mixed_curves=mixed_curves,
+            all_documents=all_documents,
+            extra_points=extra_points,
+            draws=draws,
+            note=note,
+        )
+    except ReportError as error:
+        if as_json:
+            print_json({"error": str(error)})
+        raise
     paths = write_report(made, out, figures=figures, page=page)
     for line in made.header:
         typer.echo(line, err=True)

@@ -97,8 +97,8 @@ def _positions(report: Report) -> Iterator[tuple[str, Draw]]:
         if point.positions_per_token:
             groups.setdefault((point.suite, point.source, point.task), []).append(point)
     for (suite, source, task), points in groups.items():
-        heading = f"{report.tasks[task]['title']}: what a forward costs"
-        subtitle = f"{suite}   {source}   right: more work per token; up: fewer forwards per token"
+        heading = f"{report.tasks[task]['title']}: what a forward pass costs"
+        subtitle = f"{suite}   {source}   right: more work per token; up: fewer forward passes per token"
         yield (
             f"{slug(suite)}/{slug(source)}/positions-{slug(task)}",
             lambda theme, points=points, heading=heading, subtitle=subtitle: positions(

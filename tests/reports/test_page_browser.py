@@ -225,7 +225,7 @@ def test_replay_reaches_the_stored_text(page: Page) -> None:
     assert canvas(page, "left") == canvas(page, "right") == slow["text"] == fast["text"]
     assert "forward 17 of 17" in page.text("#side-left .replay-status")
     assert "forward 4 of 4" in page.text("#side-right .replay-status")
-    assert "4.00 tokens per forward" in page.text("#side-right .replay-status")
+    assert "4.00 tokens per forward pass" in page.text("#side-right .replay-status")
     assert "equals the canvas" in page.text("#side-left details")
 
 
@@ -260,7 +260,7 @@ def test_a_task_that_nobody_solves_stands_at_zero(chrome: Any, tmp_path: Path) -
     for policy in ("method:vanilla", "100"):
         page.choose("ymax", policy)
         assert set(page.cells().values()) == {0.0}
-    assert page.js(f"return {GSM8K}.data.length") == 2
+    assert page.js(f"return {GSM8K}.data.filter((t) => t.mode === 'markers').length") == 2
     assert page.problems() == []
 
 

@@ -50,6 +50,7 @@ def test_one_curve_over_two_models_is_refused(key: str, tmp_path: Path) -> None:
     words = ["report", "--runs", str(tmp_path), "--out", str(tmp_path / "out"), "--json"]
     refused = CliRunner().invoke(app, words)
     assert refused.exit_code != 0
+    assert "2 different" in json.loads(refused.stdout)["error"]
     assert not (tmp_path / "out").exists()
     allowed = CliRunner().invoke(app, [*words, "--mixed-curves", "--no-figures", "--no-page"])
     assert any("different" in text for text in json.loads(allowed.stdout)["warnings"])
@@ -170,5 +171,7 @@ def test_compare_of_runs_refuses_a_curve_of_two_models(tmp_path: Path) -> None:
         make_run(tmp_path, "d2f", threshold=threshold, checkpoint_fingerprint=str(threshold))
     make_run(tmp_path, "vanilla")
     folders = [str(tmp_path / "mini" / name / "gsm8k") for name in ("d2f", "vanilla")]
-    assert CliRunner().invoke(app, ["compare", *folders]).exit_code != 0
+    refused = CliRunner().invoke(app, ["compare", *folders, "--json"])
+    assert refused.exit_code != 0
+    assert "2 different weights" in json.loads(refused.stdout)["error"]
     assert CliRunner().invoke(app, ["compare", *folders, "--mixed-curves"]).exit_code == 0

@@ -41,13 +41,13 @@ function aupCut(points, drop) {
 
 const aupDefined = (sorted, yMax) => sorted.length > 0 && isNumber(yMax) && !(yMax === 0 && sorted.some((p) => p.accuracy > 0));
 
-/** Clipped AUP in percent * tokens per forward: the curve through all points up to its cut; null as for `aup`. */
+/** Clipped AUP in percent * tokens per forward pass: the curve through all points up to its cut; null as for `aup`. */
 function clippedAup(points, yMax, alpha, drop) {
   const { before, cut } = aupCut(points, drop);
   return aupDefined(aupSorted(points), yMax) ? areaOf(cut ? [...before, cut] : before, yMax, alpha) : null;
 }
 
-/** AUP in percent * tokens per forward; null without points or y_max, and for a y_max of 0 below a point above 0. */
+/** AUP in percent * tokens per forward pass; null without points or y_max, and for a y_max of 0 below a point above 0. */
 function aup(points, yMax, alpha, drop) {
   const { kept } = aupSplit(points, drop);
   return aupDefined(aupSorted(points), yMax) ? areaOf(kept, yMax, alpha) : null;

@@ -1,9 +1,9 @@
 // One chart: traces and layout for Plotly. Segments between measured points are straight; nothing is fitted.
 
 const VIEWS = {
-  tpf: { label: "Accuracy and TPF", x: (p) => p.tpf, y: (p) => p.accuracy, xTitle: "TPF, tokens per forward", yTitle: "Accuracy, %", ex: ["tpf_lo", "tpf_hi"], ey: ["acc_lo", "acc_hi"] },
+  tpf: { label: "Accuracy and TPF", x: (p) => p.tpf, y: (p) => p.accuracy, xTitle: "TPF, tokens per forward pass", yTitle: "Accuracy, %", ex: ["tpf_lo", "tpf_hi"], ey: ["acc_lo", "acc_hi"] },
   tps: { label: "Accuracy and TPS", x: (p) => p.tps, y: (p) => p.accuracy, xTitle: "TPS, tokens per second", yTitle: "Accuracy, %", ex: null, ey: ["acc_lo", "acc_hi"] },
-  positions: { label: "TPF and positions per token", x: (p) => p.positions_per_token, y: (p) => p.tpf, xTitle: "Positions computed per token", yTitle: "TPF, tokens per forward", ex: null, ey: ["tpf_lo", "tpf_hi"] },
+  positions: { label: "TPF and positions per token", x: (p) => p.positions_per_token, y: (p) => p.tpf, xTitle: "Positions computed per token", yTitle: "TPF, tokens per forward pass", ex: null, ey: ["tpf_lo", "tpf_hi"] },
 };
 const MARGIN = { l: 52, r: 14, t: 8, b: 42 };
 const HEIGHT = 330;

@@ -6,7 +6,7 @@ function boardColumns(tasksShown, tops) {
     { key: "method", label: "Method", text: true, title: "Method and where its numbers come from" },
     { key: "n_tasks", label: "Tasks", title: "Tasks this row really has" },
     { key: "avg_accuracy", label: "Accuracy", avg: true, title: "Mean accuracy in percent over the row's tasks, at the points shown" },
-    { key: "avg_tpf", label: "TPF", avg: true, title: "Mean tokens per forward over the row's tasks, at the points shown" },
+    { key: "avg_tpf", label: "TPF", avg: true, title: "Mean tokens per forward pass over the row's tasks, at the points shown" },
     ...[rankedBy(), OTHER[rankedBy()]].map((kind) => ({ key: "avg_" + kind, label: AREA_NAMES[kind], avg: true, title: "Mean " + AREA_NAMES[kind] + " over the row's tasks, recomputed here from the points" })),
   ];
   for (const task of tasksShown)
