@@ -83,7 +83,7 @@ def _sample(run: RunData, line: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "suite": run.run["suite"],
-        "method": run.run["method"],
+        "method": run.row,
         "task": run.run["task"],
         "setting": run.setting,
         **{key: line.get(key) for key in KEYS},

@@ -8,7 +8,7 @@ import pytest
 
 import tasks
 from harness.training_problems import accept
-from methods.distill.trajectories import Problem
+from methods.distill.problems import Problem
 from tasks import protocols
 from tasks.data import Source
 
