@@ -41,10 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not finished:  # an installation that was interrupted leaves half a package that looks whole
         create(given.venv)
     wanted = ["--constraint", CONSTRAINTS, "--editable", f".[{given.extras}]"]
-    if with_uv(given.venv, wanted):
-        return 0
-    if not finished:
-        create(given.venv)
+    if uv := find_uv(given.venv):
+        if with_uv(uv, given.venv, wanted):
+            return 0
+        if not finished:
+            create(given.venv)
     return with_pip(given.venv, wanted)
 
 
@@ -53,11 +54,9 @@ def create(venv: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True)
 
 
-def with_uv(venv: Path, wanted: Sequence[str]) -> bool:
-    """Install `wanted` with uv. False, and nothing printed by uv, when uv cannot be had or does not succeed."""
-    python, uv = interpreter(venv), find_uv(venv)
-    if uv is None:
-        return False
+def with_uv(uv: str, venv: Path, wanted: Sequence[str]) -> bool:
+    """Install `wanted` with the program `uv`. False, and nothing printed by uv, when it does not succeed."""
+    python = interpreter(venv)
     print(f"Installing into {venv} with uv.", file=sys.stderr)
     environment = dict(pip_places(pip_config(python), os.environ))
     command = [uv, "pip", "install", "--quiet", "--python", str(python), *wanted]

