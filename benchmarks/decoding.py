@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 
+from harness.bench import machine, measure
 from methods.backbones import load
-from methods.decoding.bench import machine, measure
 
 if __name__ == "__main__":
     model = load(sys.argv[1])

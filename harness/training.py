@@ -159,7 +159,7 @@ def teacher_decoder(suite: Suite, arch: str, block: int) -> Callable[[float], De
     from dataclasses import replace
 
     from methods import registry
-    from methods.decoding.stops import FillTail
+    from methods.decoding import FillTail
 
     method = registry.get("vanilla")
 

@@ -1,1 +1,1 @@
-"""What is measured: one file a method, the decoding engine, the backbones and the distillation recipes."""
+"""What is measured: the catalog of methods, the decoding engine, backbones, and distillation with its recipes."""

@@ -1,4 +1,4 @@
-"""A method is a row of the table: a decoder, its settings, the knob that is swept, its checkpoint and its source.
+"""A method is a row of the table: a decoder, its settings, the swept parameter, its checkpoint and its source.
 
 This module and the method files are read by `harness ls`, so nothing here imports torch.
 """
@@ -6,11 +6,12 @@ This module and the method files are read by `harness ls`, so nothing here impor
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from methods.errors import MethodsUsageError, unknown
+from methods.errors import MethodsError, MethodsUsageError, unknown
 
 FIDELITIES = ("fixed", "compat")
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -96,10 +97,13 @@ class Method:
 
     name: the harness's own name (`tad_speed`). title: the paper's spelling.
     family: "dllm" (bidirectional, masked), "block" (AR turned block diffusion) or "ar".
-    axis: the parameter that a sweep varies. points: its values, most careful first.
-    one_token: settings that give one token per forward. decoder: "module:function" of the decoder's builder.
+    decoder: the function that builds the decoder from the settings, or "module:function" of it. Besides `settings`
+    it may ask by name for `arch` (the backbone's) and `fidelity`.
+    axis: the parameter that a sweep varies. points: values swept, strictest (lowest TPF) first.
+    one_token: settings that commit one token per forward pass.
     checkpoint: the key into a suite's checkpoints. recipe: the YAML in `methods/recipes` that trains it, if any.
-    repairs: the reference's defects that the `fixed` fidelity mends, one line each.
+    repairs: the published decoder's defects that the `fixed` fidelity repairs, one line each.
+    reference: for the `compat` fidelity, the published decoder (a name of `methods.reference`) on each architecture.
     """
 
     name: str
@@ -107,7 +111,7 @@ class Method:
     summary: str
     citation: str
     family: str
-    decoder: str
+    decoder: Callable[..., Any] | str
     params: Mapping[str, Param]
     axis: str | None
     points: tuple[Any, ...]
@@ -115,6 +119,7 @@ class Method:
     checkpoint: str
     recipe: str | None = None
     repairs: tuple[str, ...] = field(default=())
+    reference: Mapping[str, str] = field(default_factory=dict)
 
     def settings(self, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Defaults with `overrides` laid over them, every value checked.
@@ -128,9 +133,48 @@ class Method:
             values[name] = self.params[name].coerce(name, value)
         return values
 
+    @property
+    def decoder_module(self) -> str:
+        """The module that holds the decoder's builder."""
+        return self.decoder.partition(":")[0] if isinstance(self.decoder, str) else self.decoder.__module__
+
     def build(self, settings: Mapping[str, Any], arch: str, fidelity: str = "fixed") -> Any:
-        """The decoder for `settings` on an architecture; imports torch."""
+        """The decoder for `settings` on an architecture; imports torch.
+
+        Raises MethodsUsageError for an unknown fidelity, for `compat` where no published decoder is modelled and for
+        settings that do not go together; MethodsError for a builder that does not load.
+        """
         if fidelity not in FIDELITIES:
             raise unknown("fidelity", fidelity, FIDELITIES)
+        builder = self._builder()
+        takes = list(inspect.signature(builder).parameters)
+        if fidelity == "compat" and self.repairs and "fidelity" not in takes:
+            return self._published(settings, arch)
+        if len(takes) == 3:
+            return builder(dict(settings), arch, fidelity)
+        offered = {"arch": arch, "fidelity": fidelity}
+        return builder(dict(settings), **{name: offered[name] for name in takes[1:] if name in offered})
+
+    def _builder(self) -> Callable[..., Any]:
+        if not isinstance(self.decoder, str):
+            return self.decoder
         module, _, function = self.decoder.partition(":")
-        return getattr(importlib.import_module(module), function)(dict(settings), arch, fidelity)
+        try:
+            found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise MethodsError(
+                f"The decoder {self.decoder!r} of the method {self.name!r} does not load: {error}. It is "
+                '"module:function"; what policies are made of is imported from methods.decoding.'
+            ) from error
+        return found
+
+    def _published(self, settings: Mapping[str, Any], arch: str) -> Any:
+        """The published decoder with its defects, instead of the repaired one."""
+        if arch not in self.reference:
+            known = f"on {arch} (only on {', '.join(self.reference)})" if self.reference else "fidelity"
+            raise MethodsUsageError(
+                f"{self.name} has no compat {known}: the behaviour of its published code is not modelled; "
+                "leave --fidelity out."
+            )
+        reference = importlib.import_module("methods.reference.translate")
+        return reference.published_decoder(self.reference[arch], settings)

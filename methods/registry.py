@@ -1,4 +1,4 @@
-"""Finds the methods: `methods/NAME.py` with a `METHOD`, and other packages' entry points `dllm_harness.methods`."""
+"""Finds the methods: `METHODS` of each file in `methods/catalog`, and the entry points `dllm_harness.methods`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from methods.errors import MethodsError, unknown
 from methods.method import Method
 
 GROUP = "dllm_harness.methods"
-_NOT_METHODS = {"__init__", "errors", "method", "registry", "common"}
 
 
 @cache
@@ -21,10 +20,11 @@ def all_methods() -> dict[str, Method]:
     Raises MethodsError if another package's entry point does not load or takes a name already used.
     """
     found: dict[str, Method] = {}
-    for file in sorted(Path(__file__).parent.glob("*.py")):
-        if file.stem not in _NOT_METHODS:
-            method = importlib.import_module(f"methods.{file.stem}").METHOD
-            found[method.name] = method
+    for file in Path(__file__).parent.glob("catalog/*.py"):
+        if file.stem != "__init__":
+            rows = importlib.import_module(f"methods.catalog.{file.stem}").METHODS
+            found.update({method.name: method for method in rows})
+    found = dict(sorted(found.items()))
     for point in entry_points(group=GROUP):
         try:
             method = point.load()

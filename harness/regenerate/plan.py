@@ -27,7 +27,7 @@ PRETRAIN = (
 ENGINE = ("methods/decoding/*.py", "methods/backbones/*.py")
 TRAINER = ("methods/distill/**/*.py", "methods/backbones/*.py", "harness/training.py")
 SCORING = ("tasks/*.py", "tasks/sandbox/*.py", "tasks/protocols/mini/*.yaml", "tasks/definitions/*.yaml")
-SWEEP = (*ENGINE, *SCORING, "methods/*.py", "harness/suites/mini.yaml")
+SWEEP = (*ENGINE, *SCORING, "methods/*.py", "methods/catalog/*.py", "harness/suites/mini.yaml")
 # the recipe of every trained row, and the trajectories it reads ("" = gold answers)
 RECIPES = {
     "dparallel": "plain",
@@ -127,7 +127,7 @@ def _trajectories(out: Path, profile: Profile, seed: int, common: tuple[str, ...
         folder = out / "trajectories" / prompt
         command = ("trajectories", "--suite", str(out / "suite.yaml"), "--prompt", prompt, "--seed", str(seed))
         size = ("--problems", str(profile.problems), "--out", str(folder))
-        code = (*ENGINE, *DATA, *SCORING, "methods/vanilla.py", "harness/training.py", "methods/distill/*.py")
+        code = (*ENGINE, *DATA, *SCORING, "methods/catalog/vanilla.py", "harness/training.py", "methods/distill/*.py")
         made.append(
             Stage(f"trajectories_{prompt}", (*command, *size, *common), (folder,), ("pretrain_base", "suite"), code)
         )

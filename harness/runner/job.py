@@ -187,5 +187,5 @@ def source_files(method: Method) -> list[Path]:
 
     root = Path(methods.__file__).parent
     files = [*root.glob("decoding/**/*.py"), *root.glob("backbones/**/*.py")]
-    spec = importlib.util.find_spec(method.decoder.partition(":")[0])
+    spec = importlib.util.find_spec(method.decoder_module)
     return [*files, Path(spec.origin)] if spec and spec.origin else files

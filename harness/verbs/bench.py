@@ -28,10 +28,10 @@ def bench_decode(
     json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
     """Overhead, head and entropy, throughput by batch, caches, mixed sweep."""
+    from harness.bench import PARTS, machine, measure
     from harness.errors import UsageError, unknown
     from harness.show import print_json, print_table
     from methods.backbones import load
-    from methods.decoding.bench import PARTS, machine, measure
 
     try:
         sizes = tuple(int(size) for size in batches.split(","))

@@ -26,7 +26,7 @@ def decode(
         ..., help="JSON Lines: id, output_ids, nfe, actual_forwards, forwards, positions, reveal_step."
     ),
     decoder: str | None = typer.Option(
-        None, help="A reference decoder (llada.multi_block, ...) or a method (d3llm, ...)."
+        None, help="A published decoder (llada.multi_block, ...) or a method (d3llm, ...)."
     ),
     settings: str = typer.Option("{}", help='JSON object of the decoder\'s settings, and "fidelity": fixed or compat.'),
     batch_size: int = typer.Option(32, min=1, help="Rows decoded at once; the result does not depend on it."),
@@ -42,7 +42,7 @@ def decode(
     from rich.progress import Progress
 
     from harness.show import print_json
-    from methods.decoding.lines import decode_lines
+    from methods.reference.prompts_file import decode_lines
 
     if out.is_dir():
         raise UsageError(f"--out {out} is a folder; it takes the name of a file, such as {out / 'out.jsonl'}.")
@@ -65,7 +65,7 @@ def decode(
 
 
 def _lines(prompts: Path, checkpoint: Path, decoder: str | None, settings: dict[str, Any]) -> list[Any]:
-    from methods.decoding.lines import read_lines
+    from methods.reference.prompts_file import read_lines
 
     try:
         with prompts.open(encoding="utf-8") as text:

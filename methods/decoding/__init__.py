@@ -1,8 +1,98 @@
-"""The decoding engine: one loop, four policies, one counter."""
+"""The decoding engine: one loop, four policies, one counter. Method authors import from here, nothing deeper.
+
+Names are loaded when they are first used, so that `methods.decoding.forwards` can be imported without torch.
+"""
 
 from __future__ import annotations
 
-from methods.decoding.loop import decode
-from methods.decoding.request import KINDS, Decoder, Request, Result
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["KINDS", "Decoder", "Request", "Result", "decode"]
+if TYPE_CHECKING:
+    from methods.decoding.block_ar import V2Blocks, V2Cache
+    from methods.decoding.blocks import Growing, MultiBlock, OneByOne, Sequential
+    from methods.decoding.caches import BlockCache, BlockCausal, Causal, Delayed, NoCache
+    from methods.decoding.commit import Factor, PerBlock, Quota, Threshold, lowest, progress, ranked
+    from methods.decoding.decoder import Decoder, ExternalDecoder, Request, Result, divides, numbers
+    from methods.decoding.engine import begin, decode
+    from methods.decoding.eos import EndRow, FillTail, Ignore
+    from methods.decoding.forwards import KINDS, target_forwards
+    from methods.decoding.noise import gumbel
+    from methods.decoding.policies import BlockPolicy, CachePolicy, CommitRule, Policy, Scorer, StopPolicy, whole_canvas
+    from methods.decoding.scores import Score
+    from methods.decoding.speculative import PromptLookup
+    from methods.decoding.state import Plan, Shape, State
+
+_MODULES = {
+    "block_ar": ("V2Blocks", "V2Cache"),
+    "blocks": ("Growing", "MultiBlock", "OneByOne", "Sequential"),
+    "caches": ("BlockCache", "BlockCausal", "Causal", "Delayed", "NoCache"),
+    "commit": ("Factor", "PerBlock", "Quota", "Threshold", "lowest", "progress", "ranked"),
+    "decoder": ("Decoder", "ExternalDecoder", "Request", "Result", "divides", "numbers"),
+    "engine": ("begin", "decode"),
+    "eos": ("EndRow", "FillTail", "Ignore"),
+    "forwards": ("KINDS", "target_forwards"),
+    "noise": ("gumbel",),
+    "policies": ("BlockPolicy", "CachePolicy", "CommitRule", "Policy", "Scorer", "StopPolicy", "whole_canvas"),
+    "scores": ("Score",),
+    "speculative": ("PromptLookup",),
+    "state": ("Plan", "Shape", "State"),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "KINDS",
+    "BlockCache",
+    "BlockCausal",
+    "BlockPolicy",
+    "CachePolicy",
+    "Causal",
+    "CommitRule",
+    "Decoder",
+    "Delayed",
+    "EndRow",
+    "ExternalDecoder",
+    "Factor",
+    "FillTail",
+    "Growing",
+    "Ignore",
+    "MultiBlock",
+    "NoCache",
+    "OneByOne",
+    "PerBlock",
+    "Plan",
+    "Policy",
+    "PromptLookup",
+    "Quota",
+    "Request",
+    "Result",
+    "Score",
+    "Scorer",
+    "Sequential",
+    "Shape",
+    "State",
+    "StopPolicy",
+    "Threshold",
+    "V2Blocks",
+    "V2Cache",
+    "begin",
+    "decode",
+    "divides",
+    "gumbel",
+    "lowest",
+    "numbers",
+    "progress",
+    "ranked",
+    "target_forwards",
+    "whole_canvas",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

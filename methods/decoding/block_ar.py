@@ -13,58 +13,74 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from methods.decoding.blocks import whole
-from methods.decoding.caches import DENOISE, PREFILL, REFRESH, BlockCausal
-from methods.decoding.rows import Plan, Rows
+from methods.decoding.caches import BlockCausal
+from methods.decoding.forwards import DENOISE, PREFILL, REFRESH
+from methods.decoding.policies import BlockPolicy, whole_canvas
+from methods.decoding.state import Plan, State
 
 
 @dataclass(frozen=True)
-class V2Blocks:
-    """Prefill, then denoise a block sub-block by sub-block, then cache it.
+class V2Blocks(BlockPolicy):
+    """Prefill, then denoise a block sub-block by sub-block, then cache it. Needs `V2Cache`.
 
-    own: `finished` (blocks whose tokens are all known end here), `grown` (end of the canvas shown to the model).
+    own: `known` (blocks whose tokens are all there end here), `shown` (end of the canvas shown to the model),
+    `caching` (whether this forward computes known blocks to keep them).
     """
 
-    def start(self, rows: Rows) -> None:
-        """Whole prompt blocks are known."""
-        rows.own["finished"] = torch.zeros_like(rows.total)
-        rows.own["grown"] = torch.zeros_like(rows.total)
-        rows.own["frozen"] = torch.zeros_like(rows.total)
+    memory = ("known", "shown", "caching")
+    needs = ("cached",)
+    values = ("block_size", "sub_block_size")
 
-    def plan(self, rows: Rows) -> Plan:
+    def start(self, state: State) -> None:
+        """Whole prompt blocks are known; the plan finds them."""
+        state.own["known"], state.own["shown"] = torch.zeros_like(state.total), torch.zeros_like(state.total)
+        state.own["caching"] = torch.zeros_like(state.done)
+
+    def plan(self, state: State) -> Plan:
         """Cache the known blocks if any are new, else decode in the current block."""
-        size, sub = rows.values["block_size"], rows.values["sub_block_size"]
-        first_open = torch.where(rows.open, rows.shape.pos, rows.total[:, None]).amin(1)
+        size, sub = state.values["block_size"], state.values["sub_block_size"]
+        first_open = state.first(state.open, otherwise=state.total)
         known = first_open // size * size
-        caching = known > rows.own["frozen"]
-        end = torch.minimum(known + size, rows.total)
-        shown = caching & rows.open.any(1)  # a finished row is planned too, and its result is cut at `grown`
-        rows.own["finished"], rows.own["grown"] = known, torch.where(shown, known, end)
+        caching = known > state.own["cached"]
+        end = torch.minimum(known + size, state.total)
+        shown = caching & state.open.any(1)  # a finished row is planned too, and its result ends with what is shown
+        state.own["known"], state.own["shown"] = known, torch.where(shown, known, end)
         start = known + (first_open - known) // sub * sub
-        inside = (rows.shape.pos >= start[:, None]) & (rows.shape.pos < torch.minimum(start + sub, end)[:, None])
-        next_one = (rows.shape.pos == known[:, None]) & (rows.shape.shift == 1)
-        eligible = rows.open & torch.where(caching[:, None], next_one, inside)
-        rows.own["caching"] = caching
-        return whole(rows, eligible, torch.stack([start, start + sub], 1))
+        inside = state.inside(torch.stack([start, torch.minimum(start + sub, end)], 1))
+        next_one = (state.shape.pos == known[:, None]) & (state.shape.shift == 1)
+        eligible = state.open & torch.where(caching[:, None], next_one, inside)
+        state.own["caching"] = caching
+        return whole_canvas(state, eligible, torch.stack([start, start + sub], 1))
 
-    def advance(self, rows: Rows, chosen: Tensor) -> None:
+    def advance(self, state: State, chosen: Tensor) -> None:
         """Done when nothing is open."""
-        rows.done = rows.done | ~rows.open.any(1)
+        state.done = state.done | ~state.open.any(1)
+
+    def end(self, state: State) -> Tensor:
+        """The end of the last block, or of the canvas within it."""
+        return state.own["shown"]
 
 
 @dataclass(frozen=True)
 class V2Cache(BlockCausal):
-    """From the cached blocks to the end of the current one; `caching` forwards freeze what they computed."""
+    """From the cached blocks to the end of the current one; `caching` forwards freeze what they computed.
 
-    def start(self, rows: Rows) -> None:
-        """`V2Blocks` keeps the memory."""
+    own: `cached` [B], the end of the cached blocks. Needs `V2Blocks`.
+    """
 
-    def window(self, rows: Rows, plan: Plan) -> None:
+    memory = ("cached",)
+    needs = ("known", "shown", "caching")
+
+    def start(self, state: State) -> None:
+        """Nothing cached."""
+        state.own["cached"] = torch.zeros_like(state.total)
+
+    def window(self, state: State, plan: Plan) -> None:
         """The uncached part, never earlier: a block's first slot is scored by the caching forward."""
-        caching, frozen = rows.own["caching"], rows.own["frozen"]
-        plan.start, plan.stop = frozen, rows.own["grown"]
-        plan.kind = torch.where(caching, torch.where(frozen == 0, PREFILL, REFRESH), DENOISE)
+        caching, cached = state.own["caching"], state.own["cached"]
+        plan.start, plan.stop = cached, state.own["shown"]
+        plan.kind = torch.where(caching, torch.where(cached == 0, PREFILL, REFRESH), DENOISE)
 
-    def after(self, rows: Rows, plan: Plan) -> None:
+    def after(self, state: State, plan: Plan) -> None:
         """Freeze the known blocks once they were computed with all their tokens."""
-        rows.own["frozen"] = torch.where(rows.own["caching"], rows.own["finished"], rows.own["frozen"])
+        state.own["cached"] = torch.where(state.own["caching"], state.own["known"], state.own["cached"])

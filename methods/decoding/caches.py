@@ -8,50 +8,33 @@ position earlier, so that its first slot is scored by its neighbour and not by i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from methods.decoding.request import KINDS
-from methods.decoding.rows import Plan, Rows
-
-PREFILL, DENOISE, REFRESH = (KINDS.index(kind) for kind in ("prefill", "denoise", "refresh"))
-
-
-@dataclass(frozen=True)
-class NoCache:
-    """Recompute the whole canvas, every time."""
-
-    def start(self, rows: Rows) -> None:
-        """Nothing to remember."""
-
-    def window(self, rows: Rows, plan: Plan) -> None:
-        """The whole canvas, as planned."""
-
-    def store_slots(self, width: int) -> int:
-        """No store."""
-        return 0
-
-    def access(self, rows: Rows, plan: Plan, positions: Tensor, used: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """The window reads itself."""
-        return None, used
-
-    def after(self, rows: Rows, plan: Plan) -> None:
-        """Nothing to book."""
+from methods.decoding.forwards import DENOISE, PREFILL, REFRESH
+from methods.decoding.policies import CachePolicy, Names
+from methods.decoding.state import Plan, State
 
 
 @dataclass(frozen=True)
-class Stored(NoCache):
+class NoCache(CachePolicy):
+    """Recompute the whole canvas, every time; the window reads itself."""
+
+
+@dataclass(frozen=True)
+class Stored(CachePolicy):
     """What the caching policies share: slot = position, the spare last slot takes the window's padding."""
 
     def store_slots(self, width: int) -> int:
         """One slot a position and the spare one."""
         return width + 1
 
-    def access(self, rows: Rows, plan: Plan, positions: Tensor, used: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def access(self, state: State, plan: Plan, positions: Tensor, used: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Write at the positions; read the whole canvas, stale or fresh."""
-        spare = rows.shape.width
-        readable = torch.arange(spare + 1, device=positions.device) < rows.total[:, None]
+        spare = state.shape.width
+        readable = torch.arange(spare + 1, device=positions.device) < state.total[:, None]
         return torch.where(used, positions, spare), readable
 
 
@@ -60,26 +43,28 @@ class BlockCache(Stored):
     """Fast-dLLM (Wu et al. 2025): a full forward when a block begins, then only its window.
 
     dual false (prefix cache): the block and everything after it. dual true: the block alone, the suffix stays stale.
-    refresh: every `refresh_interval`-th forward of a block is a full one again. exact: the window begins one
-    position early where the backbone is shifted. Needs `Sequential`.
+    With the setting `refresh_interval`, every so many forwards of a block are full ones again. Needs `Sequential`.
     """
 
     dual: bool
-    exact: bool = True
+    needs = ("step",)
+    needs_span = True
 
-    def window(self, rows: Rows, plan: Plan) -> None:
+    def window(self, state: State, plan: Plan) -> None:
         """Full at the block's first forward, its window afterwards."""
-        assert plan.must is not None
-        step = rows.own["step"]
+        step = state.own["step"]
         full = step == 0
-        if "refresh_interval" in rows.values:
-            full = step % rows.values["refresh_interval"] == 0
-        first = (plan.must[:, 0] - (rows.shape.shift if self.exact else 0)).clamp_min(0)
-        plan.start = torch.where(full, 0, first)
+        if "refresh_interval" in state.values:
+            full = step % state.values["refresh_interval"] == 0
+        plan.start = torch.where(full, 0, self.first(state, plan))
         if self.dual:
-            plan.stop = torch.where(full, rows.total, plan.must[:, 1])
-        kind = torch.where(rows.forwards == 0, PREFILL, REFRESH)
+            plan.stop = torch.where(full, state.total, plan.must_commit[:, 1])
+        kind = torch.where(state.forwards == 0, PREFILL, REFRESH)
         plan.kind = torch.where(full, kind, DENOISE)
+
+    def first(self, state: State, plan: Plan) -> Tensor:
+        """[B]: where a block's window begins: one position early where the backbone is shifted."""
+        return (plan.must_commit[:, 0] - state.shape.shift).clamp_min(0)
 
 
 @dataclass(frozen=True)
@@ -89,41 +74,45 @@ class Delayed(Stored):
     While a finished block waits, and every `refresh_interval`-th forward, the whole canvas is recomputed and every
     slot rewritten; in between only what follows the frozen part. Slots are positions, so a refresh can leave nothing
     twice. Needs `MultiBlock`. own: `frozen` [B] (end of the frozen part), `warm` [B], and of the
-    prompt and each block `edges` (its end) and `finished_at` [B, K + 1].
+    prompt and each block `edges` (its end) and `finished_at` [B, K + 1]; `freeze_to` [B], of this forward.
     """
 
-    def start(self, rows: Rows) -> None:
-        """Nothing frozen; the prompt counts as finished before the first forward."""
-        rows.own["edges"] = torch.cat([rows.prompt[:, None], rows.own["ends"]], 1)
-        rows.own["frozen"] = torch.zeros_like(rows.total)
-        rows.own["warm"] = torch.zeros_like(rows.done)
-        rows.own["finished_at"] = torch.full_like(rows.own["edges"], -1)
-        rows.own["finished_at"][:, 0] = 0
-        rows.own["freeze_to"] = torch.zeros_like(rows.total)
+    memory = ("frozen", "warm", "edges", "finished_at", "freeze_to")
+    needs = ("ends",)
+    values = ("cache_delay", "refresh_interval")
 
-    def window(self, rows: Rows, plan: Plan) -> None:
+    def start(self, state: State) -> None:
+        """Nothing frozen; the prompt counts as finished before the first forward."""
+        state.own["edges"] = torch.cat([state.prompt[:, None], state.own["ends"]], 1)
+        state.own["frozen"] = torch.zeros_like(state.total)
+        state.own["warm"] = torch.zeros_like(state.done)
+        state.own["finished_at"] = torch.full_like(state.own["edges"], -1)
+        state.own["finished_at"][:, 0] = 0
+        state.own["freeze_to"] = torch.zeros_like(state.total)
+
+    def window(self, state: State, plan: Plan) -> None:
         """Walk the finished blocks from the left; decide between a full forward and the unfrozen rest."""
-        now = (rows.forwards + 1)[:, None]
-        frozen, end = rows.own["frozen"], rows.own["edges"]
-        first_open = torch.where(rows.open, rows.shape.pos, rows.total[:, None]).amin(1, keepdim=True)
+        now = (state.forwards + 1)[:, None]
+        frozen, end = state.own["frozen"], state.own["edges"]
+        first_open = state.first(state.open, otherwise=state.total)[:, None]
         finished = (end <= first_open) & (end > frozen[:, None])
-        since = torch.where(finished & (rows.own["finished_at"] < 0), now, rows.own["finished_at"])
-        rows.own["finished_at"] = since
-        ripe = finished & (now - since >= rows.values["cache_delay"][:, None])
+        since = torch.where(finished & (state.own["finished_at"] < 0), now, state.own["finished_at"])
+        state.own["finished_at"] = since
+        ripe = finished & (now - since >= state.values["cache_delay"][:, None])
         freeze_to = torch.maximum(torch.where(ripe, end, 0).amax(1), frozen)
         waiting = (finished & ~ripe).any(1)
-        due = (now[:, 0] % rows.values["refresh_interval"]) == 0
-        full = rows.own["warm"] & ((waiting & (freeze_to == frozen)) | due)
-        cold = ~rows.own["warm"] & (freeze_to == frozen)
-        plan.start = torch.where(full | cold, 0, (frozen - rows.shape.shift).clamp_min(0))
-        kind = torch.where(~rows.own["warm"] & ~cold, PREFILL, DENOISE)
+        due = (now[:, 0] % state.values["refresh_interval"]) == 0
+        full = state.own["warm"] & ((waiting & (freeze_to == frozen)) | due)
+        cold = ~state.own["warm"] & (freeze_to == frozen)
+        plan.start = torch.where(full | cold, 0, (frozen - state.shape.shift).clamp_min(0))
+        kind = torch.where(~state.own["warm"] & ~cold, PREFILL, DENOISE)
         plan.kind = torch.where(full, REFRESH, kind)
-        rows.own["freeze_to"] = freeze_to
+        state.own["freeze_to"] = freeze_to
 
-    def after(self, rows: Rows, plan: Plan) -> None:
+    def after(self, state: State, plan: Plan) -> None:
         """Freeze what was ripe."""
-        rows.own["warm"] = rows.own["warm"] | (rows.own["freeze_to"] > rows.own["frozen"])
-        rows.own["frozen"] = rows.own["freeze_to"]
+        state.own["warm"] = state.own["warm"] | (state.own["freeze_to"] > state.own["frozen"])
+        state.own["frozen"] = state.own["freeze_to"]
 
 
 @dataclass(frozen=True)
@@ -131,50 +120,56 @@ class BlockCausal(Stored):
     """D2F: a block reads the prompt, earlier blocks and itself; finished ones are computed once more, then frozen.
 
     Because no block reads a later one, the cache is exact: frozen or recomputed gives the same logits. cached false
-    recomputes everything. Needs `grown` and `finished` in own. own: `frozen` [B].
+    recomputes everything. Needs `Growing`. own: `frozen` [B].
     aligned: blocks are counted from position 0 (Fast-dLLM v2) and not from the end of the prompt.
     """
 
     cached: bool = True
     aligned: bool = False
+    memory: ClassVar[Names] = ("frozen",)
+    needs: ClassVar[Names] = ("grown", "finished")
+    values = ("block_size",)
 
-    def start(self, rows: Rows) -> None:
+    def start(self, state: State) -> None:
         """Nothing frozen."""
-        rows.own["frozen"] = torch.zeros_like(rows.total)
+        state.own["frozen"] = torch.zeros_like(state.total)
 
-    def window(self, rows: Rows, plan: Plan) -> None:
+    def window(self, state: State, plan: Plan) -> None:
         """From the frozen part to the end of the grown canvas."""
-        plan.stop = rows.own["grown"]
-        first = torch.where(rows.own["frozen"] == 0, PREFILL, DENOISE)
+        plan.stop = state.own["grown"]
+        first = torch.where(state.own["frozen"] == 0, PREFILL, DENOISE)
         plan.kind = first if self.cached else torch.full_like(first, DENOISE)
         if self.cached:
-            plan.start = (rows.own["frozen"] - rows.shape.shift).clamp_min(0)
+            plan.start = (state.own["frozen"] - state.shape.shift).clamp_min(0)
 
-    def access(self, rows: Rows, plan: Plan, positions: Tensor, used: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def access(self, state: State, plan: Plan, positions: Tensor, used: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """[B, W, S]: a query reads the slots of its own block and of earlier ones."""
-        spare = rows.shape.width
-        size = rows.values["block_size"][:, None]
+        spare = state.shape.width
+        size = state.values["block_size"][:, None]
         slots = torch.arange(spare + 1, device=positions.device)[None]
 
         def block(pos: Tensor) -> Tensor:
-            index = (pos - (0 if self.aligned else rows.prompt[:, None])).div(size, rounding_mode="floor")
+            index = (pos - (0 if self.aligned else state.prompt[:, None])).div(size, rounding_mode="floor")
             return index.clamp_min(-1)
 
         readable = block(slots)[:, None, :] <= block(positions)[:, :, None]
         readable = readable & (slots < plan.stop[:, None])[:, None, :]
         return torch.where(used, positions, spare), readable
 
-    def after(self, rows: Rows, plan: Plan) -> None:
+    def after(self, state: State, plan: Plan) -> None:
         """Freeze the blocks that were finished before this forward."""
-        rows.own["frozen"] = torch.maximum(rows.own["frozen"], rows.own["finished"])
+        state.own["frozen"] = torch.maximum(state.own["frozen"], state.own["finished"])
 
 
 @dataclass(frozen=True)
 class Causal(Stored):
-    """An autoregressive model's cache: the prompt once, then one position a forward."""
+    """An autoregressive model's cache: the prompt once, then one position per forward. Needs `OneByOne`."""
 
-    def window(self, rows: Rows, plan: Plan) -> None:
+    needs = ("written",)
+
+    def window(self, state: State, plan: Plan) -> None:
         """The prompt first, then the last token only."""
-        plan.stop = rows.prompt + rows.own["step"]
-        plan.start = torch.where(rows.own["step"] == 0, 0, plan.stop - 1)
-        plan.kind = torch.where(rows.own["step"] == 0, PREFILL, DENOISE)
+        plan.stop = state.own["written"]
+        first = plan.stop == state.prompt
+        plan.start = torch.where(first, 0, plan.stop - 1)
+        plan.kind = torch.where(first, PREFILL, DENOISE)

@@ -21,7 +21,11 @@ def _mix(value: Tensor) -> Tensor:
 
 
 def gumbel(seed: Tensor, step: Tensor, pos: Tensor, vocab: int) -> Tensor:
-    """Standard Gumbel noise [N, vocab] (float64) for seed, step and pos [N]."""
+    """Standard Gumbel noise [N, vocab] (float64) for seed, step and pos [N].
+
+    `(logits + gumbel(state.seed[row], state.forwards[row], pos, logits.shape[-1])).argmax(-1)` draws from the softmax
+    of `logits` [N, vocab] in a scorer. A rule that needs one uniform number per slot takes vocab=1 and exp(-exp(-g)).
+    """
     key = _mix(_mix(_mix(seed + 0x9E3779B9) + step) + pos)
     token = torch.arange(vocab, device=seed.device)[None]
     high = _mix(key[:, None] + _mix(token + 0x85EBCA6B))

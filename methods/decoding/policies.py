@@ -1,83 +1,121 @@
-"""The four policies of a decoder and its scorer, as the loop sees them.
+"""The four policies of a decoder and its scorer, as the engine calls them.
 
-A policy is a small frozen dataclass whose fields are the same for all rows of a batch; what differs from row to row
-is in `rows.values`, what it remembers in `rows.own`. All methods work on every row at once.
+A policy is a small frozen dataclass. Its fields are the same for all rows of a batch; what differs from row to row is
+in `state.values`, what it remembers in `state.own`. All methods work on every row at once, and every method that is
+not abstract has a default, so that a policy writes only what it decides.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
+from typing import ClassVar
 
+import torch
 from torch import Tensor
 
-from methods.decoding.rows import Plan, Rows
+from methods.decoding.forwards import DENOISE
+from methods.decoding.state import Plan, State
+
+Names = tuple[str, ...]
 
 
-class BlockPolicy(Protocol):
-    """Which slots are eligible, and which span has to progress."""
+class Policy:
+    """What policies and scorers share.
 
-    def start(self, rows: Rows) -> None:
-        """Make the memory of fresh rows."""
+    memory: names in `state.own` that `start` makes. needs: names that some policy of the decoder has to make.
+    values: names of the setting's numbers that it reads. needs_span: whether it relies on the plan's `must_commit`.
+    A decoder whose policies lack one of these is refused when it is made.
+    """
 
-    def plan(self, rows: Rows) -> Plan:
-        """The next forward; sets `rows.done` where there is none. The window is the whole canvas."""
+    memory: ClassVar[Names] = ()
+    needs: ClassVar[Names] = ()
+    values: ClassVar[Names] = ()
+    needs_span: ClassVar[bool] = False
 
-    def advance(self, rows: Rows, chosen: Tensor) -> None:
-        """Book the slots just committed, `chosen` [B, C]."""
+    def start(self, state: State) -> None:
+        """Make the memory of fresh rows; nothing by default."""
 
 
-class CachePolicy(Protocol):
-    """Which positions are recomputed, and which slots of the K/V store may be read."""
+class BlockPolicy(Policy, ABC):
+    """Which slots are eligible, and in which span a token must be committed.
 
-    def start(self, rows: Rows) -> None:
-        """Make the memory of fresh rows."""
+    spans: whether its plans have a `must_commit` span.
+    """
 
-    def window(self, rows: Rows, plan: Plan) -> None:
-        """Narrow `plan.start`, `plan.stop` and name `plan.kind`."""
+    spans: ClassVar[bool] = True
+
+    @abstractmethod
+    def plan(self, state: State) -> Plan:
+        """The next forward, its window the whole canvas; sets `state.done` where there is none."""
+
+    @abstractmethod
+    def advance(self, state: State, chosen: Tensor) -> None:
+        """After a commit of the slots `chosen` [B, C]: go on, or set `state.done`."""
+
+    def end(self, state: State) -> Tensor:
+        """[B]: where the result of a finished row ends; the end of the canvas by default."""
+        return state.total
+
+    def reported_forwards(self, state: State) -> Tensor:
+        """[B]: forwards as the method's authors count them (`Result.nfe`); those that ran by default."""
+        return state.forwards
+
+
+class CachePolicy(Policy):
+    """Which positions are recomputed, and which slots of the K/V store may be read. The default is no store."""
+
+    def window(self, state: State, plan: Plan) -> None:
+        """Narrow `plan.start`, `plan.stop` and set `plan.kind`; the whole canvas by default."""
 
     def store_slots(self, width: int) -> int:
         """Slots of the store for a canvas of `width` positions; 0 for no store."""
+        return 0
 
-    def access(self, rows: Rows, plan: Plan, positions: Tensor, used: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def access(self, state: State, plan: Plan, positions: Tensor, used: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """(slots to write [B, W], slots readable [B, S] or [B, W, S]) for a window at `positions` [B, W].
 
         `used` [B, W] is False on padding of the window. None means the defaults of `Backbone.hidden`.
         """
+        return None, used
 
-    def after(self, rows: Rows, plan: Plan) -> None:
-        """Book the forward that just ran."""
+    def after(self, state: State, plan: Plan) -> None:
+        """Update the memory after the forward that just ran; nothing by default."""
 
 
-class CommitRule(Protocol):
+class CommitRule(Policy, ABC):
     """Which eligible slots become tokens."""
 
-    def start(self, rows: Rows) -> None:
-        """Make the memory of fresh rows."""
-
-    def select(self, rows: Rows, plan: Plan, cost: Tensor) -> Tensor:
+    @abstractmethod
+    def select(self, state: State, plan: Plan, cost: Tensor) -> Tensor:
         """Slots to commit [B, C], a subset of `plan.eligible`, by `cost` [B, C] (float64, lower is surer)."""
 
 
-class Scorer(Protocol):
-    """From logits to a token and a cost. `methods.decoding.scores.Score` is enough for most rules.
+class Scorer(Policy, ABC):
+    """From logits to a token and a cost. `methods.decoding.Score` is enough for most rules.
 
     A rule that wants more of a distribution than one number (its change since the last forward, say) brings a scorer
-    of its own, which keeps that in `rows.own` for the rule to read.
+    of its own, which keeps that in `state.own` for the rule to read.
     """
 
-    def start(self, rows: Rows) -> None:
-        """Make the memory of fresh rows."""
-
-    def __call__(self, logits: Tensor, rows: Rows, row: Tensor, pos: Tensor) -> tuple[Tensor, Tensor]:
+    @abstractmethod
+    def __call__(self, logits: Tensor, state: State, row: Tensor, pos: Tensor) -> tuple[Tensor, Tensor]:
         """(token [N], cost [N] float64) of `logits` [N, V], which belong to (`row`, `pos`) [N] of the batch.
 
         Every scored position of a forward comes once; rows of uneven width come in two calls. Memory is written in
-        place. `rows.forwards` does not count this forward yet.
+        place. `state.forwards` does not count this forward yet.
         """
 
 
-class StopPolicy(Protocol):
+class StopPolicy(Policy, ABC):
     """What an EOS does."""
 
-    def apply(self, rows: Rows) -> None:
-        """Act on the tokens after a commit; may fill slots and set `rows.done`."""
+    @abstractmethod
+    def apply(self, state: State) -> None:
+        """Act on the tokens after a commit; may fill slots and set `state.done`."""
+
+
+def whole_canvas(state: State, eligible: Tensor, must_commit: Tensor | None = None) -> Plan:
+    """A plan over `eligible` [B, C] that recomputes the whole canvas of every row."""
+    start, kind = torch.zeros_like(state.total), torch.full_like(state.total, DENOISE)
+    span = torch.stack([start, start], 1) if must_commit is None else must_commit
+    return Plan(eligible, eligible, start, state.total, kind, span)

@@ -8,54 +8,55 @@ dParallel (Chen et al. 2025) and d3LLM.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from methods.decoding.noise import gumbel
-from methods.decoding.rows import Rows
+from methods.decoding.policies import Scorer
+from methods.decoding.state import State
 
 
 @dataclass(frozen=True)
-class Score:
-    """kind: probability | entropy | margin. precision: float32 or float64.
+class Score(Scorer):
+    """kind: probability | entropy | margin, in float32.
 
-    eps: the references add it inside the logarithm of the entropy; None is the exact entropy, never negative.
     tempered: the cost is read from the distribution after temperature and top-p (Dream's own sampler).
-    top_k: only the k best logits enter it. Dream's reference samplers never ask for this: transformers'
-    GenerationConfig has 50 as its default, and they pass that on.
+    With `temperature` among the decoder's values tokens are drawn, `top_p` keeps a nucleus of them.
     """
 
     kind: str
-    precision: str = "float32"
-    eps: float | None = None
     tempered: bool = False
-    top_k: int | None = None
+    dtype: ClassVar[torch.dtype] = torch.float32
 
-    def start(self, rows: Rows) -> None:
-        """Nothing to remember."""
-
-    def __call__(self, logits: Tensor, rows: Rows, row: Tensor, pos: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, logits: Tensor, state: State, row: Tensor, pos: Tensor) -> tuple[Tensor, Tensor]:
         """(token [N], cost [N] float64) of `logits` [N, V], which belong to (`row`, `pos`) [N].
 
         The mask id is never the token; ties go to the lowest id. A row of NaN has a NaN cost.
         """
-        logits = logits.to(getattr(torch, self.precision))
+        logits = logits.to(self.dtype)
         drawn = shown = logits
-        if "top_p" in rows.values and rows.shape.never is not None:  # a nucleus of the mask alone has no token to draw
+        if "top_p" in state.values and state.shape.mask_id is not None:  # the mask alone is no nucleus to draw from
             drawn = logits.clone()
-            drawn[:, rows.shape.never] = -torch.inf
-        if "temperature" in rows.values:
+            drawn[:, state.shape.mask_id] = -torch.inf
+        if "temperature" in state.values:
             apart = drawn is not logits
-            drawn = _tempered(drawn, rows, row)
+            drawn = _tempered(drawn, state, row)
             if self.tempered:
-                shown = _tempered(logits, rows, row) if apart else drawn
-        tokens = _argmax(drawn, rows, row, pos)
-        if self.top_k is not None and self.top_k < shown.shape[-1]:
-            least = shown.topk(self.top_k, dim=-1).values[:, -1:]
-            shown = shown.masked_fill(shown < least, torch.finfo(shown.dtype).min)
-        probs = torch.softmax(shown, dim=-1)
+                shown = _tempered(logits, state, row) if apart else drawn
+        tokens = _argmax(drawn, state, row, pos)
+        probs = torch.softmax(self.visible(shown), dim=-1)
         return tokens, self._cost(probs, tokens).double()
+
+    def visible(self, logits: Tensor) -> Tensor:
+        """The logits that enter the cost: all of them."""
+        return logits
+
+    def entropy(self, probs: Tensor) -> Tensor:
+        """[N]: in nats, exact, never negative; 0 log 0 is 0."""
+        tiny = torch.finfo(probs.dtype).tiny  # torch.special.entr needs none, but takes ten times as long on a CPU
+        return -(probs * probs.clamp_min(tiny).log()).sum(-1)
 
     def _cost(self, probs: Tensor, tokens: Tensor) -> Tensor:
         if self.kind == "probability":
@@ -63,17 +64,15 @@ class Score:
         if self.kind == "margin":
             top = probs.topk(2, dim=-1).values
             return top[:, 1] - top[:, 0]
-        if self.eps is None:  # 0 log 0 is 0; torch.special.entr says so itself, ten times slower on a CPU
-            return -(probs * probs.clamp_min(torch.finfo(probs.dtype).tiny).log()).sum(-1)
-        return -(probs * torch.log(probs + self.eps)).sum(-1)
+        return self.entropy(probs)
 
 
-def _argmax(logits: Tensor, rows: Rows, row: Tensor, pos: Tensor) -> Tensor:
+def _argmax(logits: Tensor, state: State, row: Tensor, pos: Tensor) -> Tensor:
     """The best token that is not the mask id; with a temperature, a draw by the Gumbel trick."""
-    mask = rows.shape.never
-    if "temperature" in rows.values:
-        noise = gumbel(rows.seed[row], rows.forwards[row], pos, logits.shape[-1])
-        warm = (rows.values["temperature"][row] > 0)[:, None]
+    mask = state.shape.mask_id
+    if "temperature" in state.values:
+        noise = gumbel(state.seed[row], state.forwards[row], pos, logits.shape[-1])
+        warm = (state.values["temperature"][row] > 0)[:, None]
         logits = torch.where(warm, logits + noise, logits)
     if mask is None:
         return logits.max(-1).indices  # as argmax, which takes half as long again on a CPU
@@ -85,14 +84,14 @@ def _argmax(logits: Tensor, rows: Rows, row: Tensor, pos: Tensor) -> Tensor:
     return tokens
 
 
-def _tempered(logits: Tensor, rows: Rows, row: Tensor) -> Tensor:
+def _tempered(logits: Tensor, state: State, row: Tensor) -> Tensor:
     """Logits over the temperature, and with `top_p` below 1 only the nucleus (Holtzman et al. 2020) kept."""
-    heat = rows.values["temperature"][row].to(logits.dtype)[:, None]
+    heat = state.values["temperature"][row].to(logits.dtype)[:, None]
     logits = logits / torch.where(heat > 0, heat, 1)
-    if "top_p" not in rows.values:
+    if "top_p" not in state.values:
         return logits
     ordered, order = logits.sort(dim=-1, descending=True, stable=True)
     before = torch.softmax(ordered, -1).cumsum(-1) - torch.softmax(ordered, -1)
-    outside = before > rows.values["top_p"][row].to(logits.dtype)[:, None]
+    outside = before > state.values["top_p"][row].to(logits.dtype)[:, None]
     outside[:, 0] = False
     return logits.masked_fill(torch.zeros_like(outside).scatter(-1, order, outside), torch.finfo(logits.dtype).min)

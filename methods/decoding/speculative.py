@@ -14,23 +14,23 @@ from typing import Any
 
 import torch
 
-from methods.decoding.check import not_a_number
-from methods.decoding.request import Request, Result
+from methods.decoding.decoder import ExternalDecoder, Request, Result
+from methods.decoding.validate import not_a_number
 
 
 @dataclass(frozen=True)
-class PromptLookup:
-    """tokens: most draft tokens a forward (0: none, plain greedy decoding). ngram: longest match that is looked up."""
+class PromptLookup(ExternalDecoder):
+    """tokens: most draft tokens per forward (0: none, plain greedy decoding). ngram: longest match looked up."""
 
     tokens: int
     ngram: int
 
-    def __call__(self, backbone: Any, lane: Sequence[tuple[int, Request]]) -> Iterator[Result]:
-        """Decode one request after the other; transformers verifies one sequence at a time.
+    def decode(self, backbone: Any, requests: Sequence[tuple[int, Request]]) -> Iterator[Result]:
+        """One request after the other; transformers verifies one sequence at a time.
 
         Raises MethodsError naming request and forward for logits that are not a number.
         """
-        for index, request in lane:
+        for index, request in requests:
             yield self._one(backbone, index, request)
 
     @torch.inference_mode()

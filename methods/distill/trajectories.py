@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from methods.backbones import Backbone
-from methods.decoding.request import Decoder, Request, Result
+from methods.decoding import Decoder, Request, Result
 from methods.distill.rows import Row, in_order, ints
 from methods.distill.shards import HEADER, atomically, read_shard, shard_file, write_shard
 from methods.distill.student import tokenizer_hash

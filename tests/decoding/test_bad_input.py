@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from methods.backbones import create, save
-from methods.decoding import Request, lines
-from methods.decoding.lines import decode_lines, read_lines
-from methods.decoding.reference import reference
+from methods.decoding import Request
 from methods.errors import MethodsUsageError
+from methods.reference import prompts_file
+from methods.reference.prompts_file import decode_lines, read_lines
+from methods.reference.published import reference
 from tests.decoding.tiny import CONFIGS, EOS, IDS, MASK, VOCAB, backbone, method, named, run
 
 BAD = [
@@ -123,6 +124,8 @@ def test_every_folder_is_looked_for_before_the_first_is_loaded(tmp_path: Path, m
     save(create({**CONFIGS["llada"], **IDS}, 0), tmp_path / "there")
     rows = [{"id": name, "prompt_ids": [1], "checkpoint": name} for name in ("there", "gone")]
     read = read_lines(map(json.dumps, rows), tmp_path, "llada.vanilla", {"gen_length": 8, "block_length": 8})
-    monkeypatch.setattr(lines, "decode", lambda *args, **more: pytest.fail("decoded before all folders were found"))
+    monkeypatch.setattr(
+        prompts_file, "decode", lambda *args, **more: pytest.fail("decoded before all folders were found")
+    )
     with pytest.raises(MethodsUsageError, match=r"no checkpoint folder .*gone"):
         decode_lines(read)

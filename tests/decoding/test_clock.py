@@ -1,4 +1,4 @@
-"""When a cache freezes and refreshes, and when a growing canvas makes a block progress: forward by forward."""
+"""When a cache freezes and refreshes, and when a growing canvas makes a block commit: forward by forward."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from methods.decoding import Request
-from methods.decoding.caches import DENOISE, PREFILL, REFRESH, Delayed
+from methods.decoding import Delayed, Request
+from methods.decoding.forwards import DENOISE, PREFILL, REFRESH
 from tests.decoding.tiny import backbone, method, run
 
 
@@ -20,8 +20,8 @@ def test_the_delayed_cache_forward_by_forward(monkeypatch: pytest.MonkeyPatch) -
     seen: list[tuple[int, int]] = []
     window = Delayed.window
 
-    def spy(self: Any, rows: Any, plan: Any) -> None:
-        window(self, rows, plan)
+    def spy(self: Any, state: Any, plan: Any) -> None:
+        window(self, state, plan)
         seen.append((int(plan.start[0]), int(plan.kind[0])))
 
     monkeypatch.setattr(Delayed, "window", spy)
@@ -35,7 +35,7 @@ def test_the_delayed_cache_forward_by_forward(monkeypatch: pytest.MonkeyPatch) -
     assert seen[:12] == first + second + third
 
 
-def test_a_block_must_progress_only_when_its_left_neighbour_is_full() -> None:
+def test_a_block_must_commit_only_when_its_left_neighbour_is_full() -> None:
     """Blocks are appended at once, nothing passes: one token a forward, left block before right block."""
     settings = {"threshold": 1.0, "block_add_threshold": 0.0, "decoded_token_threshold": 1.0}
     decoder = method("d2f", block_size=4, **settings)

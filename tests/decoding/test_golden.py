@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import torch
 
-from methods.decoding.lines import decode_lines, read_lines
-from methods.decoding.reference import REFERENCES
+from methods.reference.prompts_file import decode_lines, read_lines
+from methods.reference.published import PUBLISHED
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 CHECKED = ("output_ids", "nfe", "actual_forwards", "reveal_step")
@@ -49,7 +49,7 @@ def check(chosen: list[dict[str, Any]], batch: int) -> None:
 
 
 def test_every_decoder_is_recorded() -> None:
-    assert {case["decoder"] for case in cases()} == set(REFERENCES)
+    assert {case["decoder"] for case in cases()} == set(PUBLISHED)
     assert len(cases()) == 914
 
 

@@ -10,8 +10,7 @@ import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from methods.decoding import Request, decode
-from methods.decoding.rows import Rows, Shape
+from methods.decoding import Request, Shape, begin, decode
 from tests.decoding.tiny import EOS, MASK, backbone, method, named, run, same
 
 QUICK = (Phase.explicit, Phase.generate)  # a failure says its case; shrinking it takes minutes
@@ -66,11 +65,11 @@ def test_nothing_passes_means_one_token_a_forward(name: str, arch: str, seed: in
 @given(arch=archs, seed=seeds, data=st.data())
 def test_batch_refill_order_and_mixed_settings_change_nothing(arch: str, seed: int, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(DLLM)))
-    knob: dict[str, tuple[str, list[Any]]] = {
+    swept: dict[str, tuple[str, list[Any]]] = {
         "vanilla": ("tokens_per_step", [1, 2, 3]),
         "fast_dllm_factor": ("factor", [0.0, 0.7, 1.5]),
     }
-    key, choices = knob.get(name, ("threshold", [0.2, 0.6, 0.9]))
+    key, choices = swept.get(name, ("threshold", [0.2, 0.6, 0.9]))
     requests = [
         Request(
             data.draw(prompts),
@@ -164,15 +163,13 @@ def test_d2f_never_reads_a_later_block(arch: str, seed: int, prompt: list[int], 
     """Change every token from block `cut` on: what the earlier blocks and the prompt compute stays the same."""
     model, decoder = backbone(arch, seed), method("d2f", arch, **TINY)
     shape = Shape(len(prompt) + 24, MASK, torch.tensor([EOS]), model.shift, model.device, 3)
-    rows = Rows.start(shape, [Request(prompt, 24, decoder)])
-    for policy in (decoder.blocks, decoder.cache):
-        policy.start(rows)
-    plan = decoder.blocks.plan(rows)
-    rows.own["grown"] = rows.total
-    decoder.cache.window(rows, plan)
+    state = begin(decoder, shape, [Request(prompt, 24, decoder)])
+    plan = decoder.blocks.plan(state)
+    state.own["grown"] = state.total
+    decoder.cache.window(state, plan)
     place = shape.pos
-    slots, readable = decoder.cache.access(rows, plan, place, torch.ones_like(place, dtype=torch.bool))
-    ids = (rows.ids + 7 * place) % 47
+    slots, readable = decoder.cache.access(state, plan, place, torch.ones_like(place, dtype=torch.bool))
+    ids = (state.ids + 7 * place) % 47
     other, edge = ids.clone(), len(prompt) + 8 * cut
     other[:, edge:] = (other[:, edge:] + 1) % 47
     before, after = (

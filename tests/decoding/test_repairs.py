@@ -1,4 +1,4 @@
-"""Defects of the references: each shown in `compat` and cured in `fixed`."""
+"""Defects of the references: each shown in `compat` and repaired in `fixed`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ import pytest
 import torch
 
 from methods.backbones import load
-from methods.decoding import Request, decode
+from methods.decoding import Factor, Request, Shape, State, begin, decode
 from methods.decoding.blocks import per_block
-from methods.decoding.commit import Factor
-from methods.decoding.compat_multi import Counted
-from methods.decoding.reference import reference
-from methods.decoding.rows import Rows, Shape
-from methods.decoding.scores import Score
 from methods.errors import MethodsError, MethodsUsageError
+from methods.reference.commit import ReferenceFactor
+from methods.reference.multi_block import StaleCountMultiBlock
+from methods.reference.published import reference
 from tests.decoding import tiny
 from tests.decoding.tiny import method, run
 
@@ -146,10 +144,10 @@ def scored_by(decoder: Any, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, 
         source[:] = state[:, 0].long().tolist()
         return table[source]
 
-    class Spy(Score):
-        def __call__(self, logits: Any, rows: Any, row: Any, pos: Any) -> Any:
+    class Spy(type(decoder.score)):  # type: ignore[misc]
+        def __call__(self, logits: Any, state: Any, row: Any, pos: Any) -> Any:
             pairs.extend(zip(pos.tolist(), source, strict=True))
-            return super().__call__(logits, rows, row, pos)
+            return super().__call__(logits, state, row, pos)
 
     with monkeypatch.context() as patch:
         patch.setattr(backbone, "hidden", hidden)
@@ -181,13 +179,13 @@ def test_a_second_forward_of_a_full_block() -> None:
 def test_the_last_rank_of_the_factor_rule() -> None:
     """Confidences .9 .8 .76 pass 1 - 1/(n+1), .1 fails; the reference commits the failing one where it is the last."""
     decoder = method("fast_dllm_factor", factor=1.0, block_size=4)
-    rows = Rows.start(Shape(5, tiny.MASK, torch.tensor([tiny.EOS]), 0, torch.device("cpu")), [Request([1], 4, decoder)])
-    decoder.blocks.start(rows)
-    plan = decoder.blocks.plan(rows)
+    shape = Shape(5, tiny.MASK, torch.tensor([tiny.EOS]), 0, torch.device("cpu"))
+    state = begin(decoder, shape, [Request([1], 4, decoder)])
+    plan = decoder.blocks.plan(state)
     cost = torch.full((1, 5), torch.inf, dtype=torch.float64)
     cost[0, 1:] = -torch.tensor([0.8, 0.1, 0.9, 0.76])
-    assert Factor(upstream=True).select(rows, plan, cost)[0, 1:].tolist() == [True, True, True, True]
-    assert Factor().select(rows, plan, cost)[0, 1:].tolist() == [True, False, True, True]
+    assert ReferenceFactor().select(state, plan, cost)[0, 1:].tolist() == [True, True, True, True]
+    assert Factor().select(state, plan, cost)[0, 1:].tolist() == [True, False, True, True]
 
 
 def test_a_forward_that_fails_the_threshold_by_equality() -> None:
@@ -232,15 +230,15 @@ def test_slots_decoded_again_after_the_tail_was_filled() -> None:
 def test_block_counts_that_an_early_stop_leaves_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """TAD's code never mends its stored counts: a block that the fill has finished still asks for a token."""
     wrong: list[bool] = []
-    plan = Counted.plan
+    plan = StaleCountMultiBlock.plan
 
-    def spy(self: Counted, rows: Rows) -> Any:
-        made = plan(self, rows)
-        exists = rows.shape.block < rows.own["created"][:, None]
-        wrong.append(bool((exists & (rows.own["counts"] != per_block(rows, rows.open))).any()))
+    def spy(self: StaleCountMultiBlock, state: State) -> Any:
+        made = plan(self, state)
+        exists = state.shape.block < state.own["created"][:, None]
+        wrong.append(bool((exists & (state.own["counts"] != per_block(state, state.open))).any()))
         return made
 
-    monkeypatch.setattr(Counted, "plan", spy)
+    monkeypatch.setattr(StaleCountMultiBlock, "plan", spy)
     compat, fixed = both(first("llada.tad_multi_block", lambda case: case["id"].endswith("llada_toy/025")))
     assert any(wrong)
     assert compat.output_ids == fixed.output_ids

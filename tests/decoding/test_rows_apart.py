@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from methods.decoding import Request
-from methods.decoding.commit import Factor
-from methods.decoding.rows import Rows, Shape
+from methods.decoding import Factor, Request, Shape, begin
 from tests.decoding.test_invariants import DLLM, TINY, family
 from tests.decoding.tiny import EOS, MASK, backbone, method, run, same
 
-KNOBS: dict[str, tuple[str, tuple[Any, ...]]] = {
+SWEPT: dict[str, tuple[str, tuple[Any, ...]]] = {
     "vanilla": ("tokens_per_step", (1, 2, 3)),
     "fast_dllm_factor": ("factor", (0.3, 0.9, 1.5)),
 }
@@ -24,7 +22,7 @@ KNOBS: dict[str, tuple[str, tuple[Any, ...]]] = {
 @pytest.mark.parametrize("name", sorted(DLLM))
 def test_a_batch_of_uneven_rows_gives_what_each_row_gives_alone(name: str, arch: str) -> None:
     draw = random.Random(7)
-    key, choices = KNOBS.get(name, ("threshold", (0.2, 0.6, 0.9)))
+    key, choices = SWEPT.get(name, ("threshold", (0.2, 0.6, 0.9)))
     requests = [
         Request(
             [draw.randrange(47) for _ in range(length)],
@@ -41,10 +39,9 @@ def test_a_batch_of_uneven_rows_gives_what_each_row_gives_alone(name: str, arch:
 def test_the_factor_rule_ranks_each_row_by_itself() -> None:
     decoder = method("fast_dllm_factor", factor=1.0, block_size=4)
     shape = Shape(5, MASK, torch.tensor([EOS]), 0, torch.device("cpu"))
-    rows = Rows.start(shape, [Request([1], 4, decoder), Request([2], 4, decoder)])
-    decoder.blocks.start(rows)
-    plan = decoder.blocks.plan(rows)
+    state = begin(decoder, shape, [Request([1], 4, decoder), Request([2], 4, decoder)])
+    plan = decoder.blocks.plan(state)
     cost = torch.full((2, 5), torch.inf, dtype=torch.float64)
     cost[:, 1:] = -torch.tensor([[0.8, 0.1, 0.9, 0.76], [0.1, 0.3, 0.2, 0.1]])
-    chosen = Factor().select(rows, plan, cost)[:, 1:]
+    chosen = Factor().select(state, plan, cost)[:, 1:]
     assert chosen.tolist() == [[True, False, True, True], [False, True, False, False]]

@@ -8,10 +8,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from methods.decoding import Request
-from methods.decoding.noise import gumbel
-from methods.decoding.rows import Rows, Shape
-from methods.decoding.scores import Score, _tempered
+from methods.decoding import Request, Score, Shape, begin, gumbel
+from methods.decoding.scores import _tempered
 from tests.decoding.tiny import EOS, MASK, VOCAB, method
 
 
@@ -46,22 +44,22 @@ def test_a_seed_means_the_same_in_every_version() -> None:
 def test_temperature_and_nucleus_of_each_row() -> None:
     logits = torch.log(torch.tensor([[0.3, 0.5, 0.05, 0.15]] * 3))
     heat = torch.tensor([0.0, 0.5, 1.0])
-    rows = SimpleNamespace(values={"temperature": heat})
-    assert torch.allclose(_tempered(logits, rows, torch.tensor([0, 1, 2])), logits * torch.tensor([[1], [2], [1]]))
-    rows.values["top_p"] = torch.tensor([1.0, 1.0, 0.7])
-    kept = _tempered(logits, rows, torch.tensor([2, 0, 2])) > -1e30
+    state = SimpleNamespace(values={"temperature": heat})
+    assert torch.allclose(_tempered(logits, state, torch.tensor([0, 1, 2])), logits * torch.tensor([[1], [2], [1]]))
+    state.values["top_p"] = torch.tensor([1.0, 1.0, 0.7])
+    kept = _tempered(logits, state, torch.tensor([2, 0, 2])) > -1e30
     assert kept.tolist() == [[True, True, False, False], [True] * 4, [True, True, False, False]]
-    rows.values["top_p"] = torch.tensor([0.0, 0.0, 0.0])
-    assert (_tempered(logits, rows, torch.arange(3)) > -1e30).sum(1).tolist() == [1, 1, 1], "the best one always stays"
+    state.values["top_p"] = torch.tensor([0.0, 0.0, 0.0])
+    assert (_tempered(logits, state, torch.arange(3)) > -1e30).sum(1).tolist() == [1, 1, 1], "the best one always stays"
 
 
 def test_a_nucleus_that_holds_the_mask_alone() -> None:
     """The mask is drawn by nobody: the nucleus is taken of the tokens, not of it, and id 0 is no way out."""
-    shape = Shape(4, MASK, torch.tensor([EOS]), 0, torch.device("cpu"), vocab=VOCAB, never=MASK)
+    shape = Shape(4, MASK, torch.tensor([EOS]), 0, torch.device("cpu"), vocab=VOCAB, mask_id=MASK)
     decoder = method("vanilla", "llada", temperature=0.1, top_p=0.5, block_size=2)
-    rows = Rows.start(shape, [Request([1, 2], 2, decoder, seed=3)])
+    state = begin(decoder, shape, [Request([1, 2], 2, decoder, seed=3)])
     logits = torch.zeros(2, VOCAB)
     logits[:, MASK], logits[:, 7] = 9.0, 5.0
-    tokens, cost = Score("probability")(logits, rows, torch.tensor([0, 0]), torch.tensor([2, 3]))
+    tokens, cost = Score("probability")(logits, state, torch.tensor([0, 0]), torch.tensor([2, 3]))
     assert tokens.tolist() == [7, 7]
     assert torch.allclose(-cost, torch.softmax(logits, -1)[:, 7].double()), "the score is the model's own"

@@ -10,7 +10,7 @@ import torch
 from methods import registry
 from methods.backbones import create
 from methods.decoding import Request, Result, decode
-from methods.decoding.reference import reference
+from methods.reference.published import reference
 
 torch.set_num_threads(1)
 MASK, EOS, PAD, VOCAB = 47, 48, 49, 50
@@ -58,7 +58,7 @@ def method(name: str, arch: str = "llada", fidelity: str = "fixed", **settings: 
 
 
 def named(name: str, prompt: list[int], fidelity: str = "fixed", **settings: Any) -> Request:
-    """A request for a reference decoder."""
+    """A request for a published decoder."""
     made, length = reference(name, {**settings, "fidelity": fidelity})
     return Request(prompt, length, made)
 

@@ -13,7 +13,7 @@ import pytest
 from tokenizers.processors import TemplateProcessing
 
 from methods.backbones import Backbone
-from methods.decoding.request import Decoder, Request, Result
+from methods.decoding import Decoder, Request, Result
 from methods.distill.prompts import with_reference
 from methods.distill.shards import HEADER, load_rows, shard_file
 from methods.distill.tokenizer import train_tokenizer

@@ -15,16 +15,10 @@ PARAMS = {
 
 def build(settings: dict[str, Any], arch: str, fidelity: str) -> Any:
     """Sequential blocks with an entropy threshold, by the real loop."""
-    from methods.decoding import Decoder
-    from methods.decoding.blocks import Sequential
-    from methods.decoding.caches import NoCache
-    from methods.decoding.commit import Threshold
-    from methods.decoding.request import divides
-    from methods.decoding.scores import Score
-    from methods.decoding.stops import FillTail
+    from methods.decoding import Decoder, FillTail, NoCache, Score, Sequential, Threshold, divides
 
     rule, need = Threshold(confidence=False), (divides("block_size", settings["block_size"]),)
-    return Decoder(Sequential(1), NoCache(), rule, FillTail(), Score("entropy"), dict(settings), need=need)
+    return Decoder(Sequential(), NoCache(), rule, FillTail(), Score("entropy"), dict(settings), need=need)
 
 
 def method(name: str, builder: str = "build", **changes: Any) -> Method:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from methods.decoding.request import divides
+from methods.decoding.rows import Plan, Rows
+from methods.decoding.stops import Ignore
 from torch import Tensor
 
 from methods.decoding import Decoder
 from methods.decoding.blocks import Sequential
 from methods.decoding.caches import NoCache
 from methods.decoding.commit import progress
-from methods.decoding.request import divides
-from methods.decoding.rows import Plan, Rows
 from methods.decoding.scores import Score
-from methods.decoding.stops import Ignore
 
 CONFIDENCE = Score("probability")
 

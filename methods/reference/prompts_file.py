@@ -1,8 +1,8 @@
 """Decode a file of token-id prompts: what `harness decode` does, as a function.
 
 A line is a JSON object with `id` and `prompt_ids`, and may carry its own `decoder`, `settings` and `checkpoint` (a
-folder name under the given one). Decoders are the references' (`llada.multi_block`, `fidelity` among their settings)
-or this package's methods (`d3llm`, with `gen_length` among their settings).
+folder name under the given one). Decoders are the published ones (`llada.multi_block`, `fidelity` among their
+settings) or this package's methods (`d3llm`, with `gen_length` among their settings).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from methods.backbones.shape import SHIFT
-from methods.decoding.loop import decode
-from methods.decoding.reference import REFERENCES, reference
-from methods.decoding.request import Request, Result
+from methods.decoding.decoder import Request, Result
+from methods.decoding.engine import decode
 from methods.errors import MethodsError, MethodsUsageError, unknown
+from methods.reference.published import PUBLISHED, reference
 
 OWN = ("gen_length", "fidelity", "arch")
 
@@ -64,14 +64,14 @@ def _line(row: Mapping[str, Any], root: Path, decoder: str | None, settings: Map
         raise MethodsUsageError("it names no decoder; give --decoder or a `decoder` in the line.")
     values = {**settings, **row.get("settings", {})}
     folder = root / row["checkpoint"] if row.get("checkpoint") else root
-    if name in REFERENCES:
+    if name in PUBLISHED:
         made, length = reference(name, values)
     else:
         made, length = _method(name, values, folder)
     ids = row["prompt_ids"]
     if not isinstance(ids, list) or not all(isinstance(token, int) and not isinstance(token, bool) for token in ids):
         raise MethodsUsageError("prompt_ids must be a list of integers.")
-    nfe = name not in REFERENCES or REFERENCES[name].reports_nfe or values.get("fidelity") != "compat"
+    nfe = name not in PUBLISHED or PUBLISHED[name].reports_nfe or values.get("fidelity") != "compat"
     return Line(row["id"], folder, Request(ids, length, made), nfe)
 
 
@@ -80,7 +80,7 @@ def _method(name: str, values: Mapping[str, Any], folder: Path) -> tuple[Any, in
     from methods import registry
 
     if name not in registry.names():
-        raise unknown("decoder", name, [*REFERENCES, *registry.names()])
+        raise unknown("decoder", name, [*PUBLISHED, *registry.names()])
     method = registry.get(name)
     own = method.settings({key: value for key, value in values.items() if key not in OWN})
     arch = values.get("arch") or _arch(folder)
@@ -92,7 +92,7 @@ def _method(name: str, values: Mapping[str, Any], folder: Path) -> tuple[Any, in
 
 @cache
 def _arch(folder: Path) -> str:
-    """The architecture of a checkpoint folder; a folder that is not there is complained about later."""
+    """The architecture of a checkpoint folder; a missing folder is reported later."""
     from methods.backbones.files import read_config
     from methods.backbones.shape import read_shape
 
@@ -132,7 +132,7 @@ def decode_lines(
 
 
 def output(line: Line, result: Result) -> dict[str, Any]:
-    """One output row; `nfe` is null where the reference returns none."""
+    """One output row; `nfe` is null where the published code returns none."""
     return {
         "id": line.id,
         "output_ids": result.output_ids,

@@ -1,6 +1,6 @@
-"""The reference decoders by name (`llada.multi_block`, `dream.fast_dual_cache`, ...) with their own arguments.
+"""The published decoders by name (`llada.multi_block`, `dream.fast_dual_cache`, ...) with their own arguments.
 
-`compat` gives what the reference code does, `fixed` the repaired decoder of the same idea. Argument defaults are the
+`compat` gives what the published code does, `fixed` the repaired decoder of the same idea. Argument defaults are the
 references': d3LLM e5bfcac, TAD 5e2aaf8, Fast-dLLM 24cc59e. `harness decode` and the golden tests come in here.
 """
 
@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from methods.decoding import build
-from methods.decoding.build import Setting
-from methods.decoding.request import Decoder
+from methods.decoding.decoder import Decoder
 from methods.errors import MethodsUsageError, unknown
 from methods.method import FIDELITIES, Param
+from methods.reference import assembly
+from methods.reference.repaired import repaired
+from methods.reference.setting import Setting
 
 LENGTH = Param(int, 128, "tokens to generate", low=1)
 BLOCK = Param(int, 32, "slots of a block", low=1, none=True)
@@ -57,75 +58,77 @@ def _llada(default: float | None, *, early: bool = False) -> dict[str, Param]:
 
 _DREAM = {"max_new_tokens": LENGTH, "steps": STEPS, "eps": Param(float, 1e-3, "end of the schedule", low=0.0, high=1.0)}
 _BLOCKS = {"block_length": BLOCK}
-_TOP_K = {"top_k": Param(int, build.TOP_K, "best tokens kept before the score (compat)", low=1, none=True)}
+_TOP_K = {"top_k": Param(int, assembly.TOP_K, "best tokens kept before the score (compat)", low=1, none=True)}
 _QUOTAS = ("entropy", "maskgit_plus", "topk_margin")
 _FAST = _DREAM | _BLOCKS | _TOP_K | _limit(0.9) | _alg("confidence_threshold", *_QUOTAS)
 
 
 @dataclass(frozen=True)
-class Reference:
-    """A reference decoder: its arguments and how it is built. reports_nfe: it returns a count of its forwards."""
+class Published:
+    """A published decoder: its arguments and how it is built. reports_nfe: it returns a count of its forwards."""
 
     params: Mapping[str, Param]
     builder: Callable[[Setting], Decoder]
     reports_nfe: bool = True
 
 
-REFERENCES: dict[str, Reference] = {
-    "llada.vanilla": Reference(_llada(None), build.llada_confidence),
-    "llada.confidence_threshold": Reference(_llada(0.9), build.llada_confidence),
-    "llada.fast_prefix_cache": Reference(_llada(None), build.llada_confidence_prefix),
-    "llada.fast_dual_cache": Reference(_llada(None), build.llada_confidence_dual),
-    "llada.entropy_prefix_cache": Reference(_llada(None), build.llada_entropy_prefix),
-    "llada.entropy_dual_cache": Reference(_llada(None), build.llada_entropy_dual),
-    "llada.entropy_threshold": Reference(_llada(None), build.llada_entropy),
-    "llada.multi_block": Reference(PIPE | _limit(0.5), build.llada_multi_block),
-    "llada.multi_block_kv": Reference(PIPE | CACHE | _limit(0.5), build.llada_multi_block_kv),
-    "llada.tad_generate": Reference(_llada(None, early=True), build.llada_tad),
-    "llada.tad_multi_block": Reference(PIPE | _limit(0.5), build.llada_tad_multi_block),
-    "dream.vanilla": Reference(_DREAM | _TOP_K | _limit(None) | _alg(*_QUOTAS), build.dream_vanilla),
-    "dream.confidence_threshold": Reference(
-        _DREAM | _TOP_K | _limit(0.9, none=False) | _alg("confidence_threshold"), build.dream_confidence_threshold
+PUBLISHED: dict[str, Published] = {
+    "llada.vanilla": Published(_llada(None), assembly.llada_confidence),
+    "llada.confidence_threshold": Published(_llada(0.9), assembly.llada_confidence),
+    "llada.fast_prefix_cache": Published(_llada(None), assembly.llada_confidence_prefix),
+    "llada.fast_dual_cache": Published(_llada(None), assembly.llada_confidence_dual),
+    "llada.entropy_prefix_cache": Published(_llada(None), assembly.llada_entropy_prefix),
+    "llada.entropy_dual_cache": Published(_llada(None), assembly.llada_entropy_dual),
+    "llada.entropy_threshold": Published(_llada(None), assembly.llada_entropy),
+    "llada.multi_block": Published(PIPE | _limit(0.5), assembly.llada_multi_block),
+    "llada.multi_block_kv": Published(PIPE | CACHE | _limit(0.5), assembly.llada_multi_block_kv),
+    "llada.tad_generate": Published(_llada(None, early=True), assembly.llada_tad),
+    "llada.tad_multi_block": Published(PIPE | _limit(0.5), assembly.llada_tad_multi_block),
+    "dream.vanilla": Published(_DREAM | _TOP_K | _limit(None) | _alg(*_QUOTAS), assembly.dream_vanilla),
+    "dream.confidence_threshold": Published(
+        _DREAM | _TOP_K | _limit(0.9, none=False) | _alg("confidence_threshold"), assembly.dream_confidence_threshold
     ),
-    "dream.fast_prefix_cache": Reference(_FAST, build.dream_prefix, False),
-    "dream.fast_dual_cache": Reference(_FAST, build.dream_dual, False),
-    "dream.entropy_threshold": Reference(
-        _DREAM | _BLOCKS | _limit(0.5) | _alg("entropy_threshold"), build.dream_entropy
+    "dream.fast_prefix_cache": Published(_FAST, assembly.dream_prefix, False),
+    "dream.fast_dual_cache": Published(_FAST, assembly.dream_dual, False),
+    "dream.entropy_threshold": Published(
+        _DREAM | _BLOCKS | _limit(0.5) | _alg("entropy_threshold"), assembly.dream_entropy
     ),
-    "dream.multi_block": Reference(PIPE | _limit(0.9) | _alg("entropy_threshold"), build.dream_multi_block),
-    "dream.multi_block_kv": Reference(
-        PIPE | CACHE | _limit(0.9) | _alg("entropy_threshold"), build.dream_multi_block_kv
+    "dream.multi_block": Published(PIPE | _limit(0.9) | _alg("entropy_threshold"), assembly.dream_multi_block),
+    "dream.multi_block_kv": Published(
+        PIPE | CACHE | _limit(0.9) | _alg("entropy_threshold"), assembly.dream_multi_block_kv
     ),
-    "dream.tad_generate": Reference(
+    "dream.tad_generate": Published(
         _DREAM
         | _TOP_K
         | {"block_length": Param(int, None, "slots of a block", low=1, none=True)}
         | _limit(0.9)
         | EARLY
         | _alg("entropy_threshold", "confidence_threshold", *_QUOTAS),
-        build.dream_tad,
+        assembly.dream_tad,
     ),
-    "dream.tad_multi_block": Reference(PIPE | _limit(0.9) | _alg("entropy_threshold"), build.dream_tad_multi_block),
+    "dream.tad_multi_block": Published(PIPE | _limit(0.9) | _alg("entropy_threshold"), assembly.dream_tad_multi_block),
 }
 
 
 def reference(name: str, settings: Mapping[str, Any]) -> tuple[Decoder, int]:
-    """(decoder, generation length) of the reference decoder `name` with its own argument names.
+    """(decoder, generation length) of the published decoder `name` with its own argument names.
 
-    Raises MethodsUsageError for an unknown decoder, argument or value, and where the reference asserts or fails.
+    Raises MethodsUsageError for an unknown decoder, argument or value, and where the published code asserts or fails.
     """
-    if name not in REFERENCES:
-        raise unknown("decoder", name, REFERENCES)
-    params = {**COMMON, **REFERENCES[name].params}
+    if name not in PUBLISHED:
+        raise unknown("decoder", name, PUBLISHED)
+    params = {**COMMON, **PUBLISHED[name].params}
     values = {key: param.default for key, param in params.items()}
     for key, value in settings.items():
         if key not in params:
             raise unknown(f"setting of {name}", key, params)
         values[key] = params[key].coerce(key, value)
     length = values.get("gen_length") or values["max_new_tokens"]
-    setting = Setting(name.split(".")[0], values["fidelity"] == "compat", length, values)
-    if setting.compat and values["temperature"] > 0:
+    setting = Setting(length, values)
+    if values["fidelity"] == "fixed":
+        return repaired(name, setting), length
+    if values["temperature"] > 0:
         raise MethodsUsageError(
             "temperature must be 0 with fidelity=compat: the references draw from a global generator."
         )
-    return REFERENCES[name].builder(setting), length
+    return PUBLISHED[name].builder(setting), length

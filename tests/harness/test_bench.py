@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness import bench
 from methods.backbones import load
-from methods.decoding import bench
 from tests.harness.verbs import in_process
 
 TINY = str(Path(__file__).parents[1] / "data" / "golden" / "checkpoints" / "llada_rand")
@@ -36,7 +36,7 @@ def test_the_model_is_left_as_it_was() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--only", "overhaed"), "Unknown measurement 'overhaed'. Did you mean 'overhead'?"),
         (("--batches", "1,x"), "--batches 1,x is not a list of numbers"),
@@ -44,8 +44,8 @@ def test_the_model_is_left_as_it_was() -> None:
     ],
 )
 def test_what_cannot_be_measured_is_one_sentence(
-    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+    words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, _, err = in_process(capsys, "bench", "decode", "--checkpoint", TINY, *words)
-    assert (code, said in err) == (2, True)
+    assert (code, message in err) == (2, True)
     assert "Traceback" not in err

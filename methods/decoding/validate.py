@@ -1,16 +1,16 @@
-"""Everything that can be wrong with a request, said before the first forward; and with its logits, said after."""
+"""Everything that can be wrong with a request, reported before the first forward; and with its logits, after it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from methods.decoding.request import Request
+from methods.decoding.decoder import Decoder, Request
 from methods.errors import MethodsError, MethodsUsageError
 
 KIND = {"dllm": "a masked diffusion", "block": "a block diffusion", "ar": "an autoregressive"}
 
 
-def check(backbone: Any, request: Request, index: int) -> None:
+def validate(backbone: Any, request: Request, index: int) -> None:
     """Raises MethodsUsageError naming the request and the way out.
 
     Mask and EOS ids in a prompt are allowed: they are prompt, never slots, and never end anything.
@@ -42,15 +42,20 @@ def check(backbone: Any, request: Request, index: int) -> None:
             f"Request {index}: token id {bad[0]} lies outside the vocabulary of {backbone.vocab_size}; "
             "was the prompt made with another tokenizer?"
         )
-    own_ids = (("mask_id", request.decoder.mask), *(("eos_id", token) for token in request.decoder.eos or ()))
-    for name, token in own_ids:
-        if token is not None and not 0 <= token < backbone.vocab_size:
-            raise MethodsUsageError(
-                f"Request {index}: {name}={token} lies outside the vocabulary of {backbone.vocab_size}; "
-                "leave it out to take the checkpoint's own."
-            )
+    if isinstance(request.decoder, Decoder):
+        _special(request.decoder, backbone.vocab_size, index)
     for need in request.decoder.need:
         need(request)
+
+
+def _special(decoder: Decoder, vocab: int, index: int) -> None:
+    """The decoder's own special ids are ids of the checkpoint's vocabulary."""
+    for name, token in (("mask_id", decoder.mask_id), *(("eos_id", token) for token in decoder.eos_ids or ())):
+        if token is not None and not 0 <= token < vocab:
+            raise MethodsUsageError(
+                f"Request {index}: {name}={token} lies outside the vocabulary of {vocab}; "
+                "leave it out to take the checkpoint's own."
+            )
 
 
 def not_a_number(index: int, forward: int) -> MethodsError:

@@ -4,39 +4,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
-from methods.decoding.rows import Rows
+from methods.decoding.policies import StopPolicy
+from methods.decoding.state import State
 
 
 @dataclass(frozen=True)
-class Ignore:
+class Ignore(StopPolicy):
     """An EOS is a token like any other; every slot is decoded."""
 
-    def apply(self, rows: Rows) -> None:
+    def apply(self, state: State) -> None:
         """Nothing happens."""
 
 
 @dataclass(frozen=True)
-class FillTail:
+class FillTail(StopPolicy):
     """Everything right of the first EOS becomes EOS; open slots left of it are still decoded.
 
     d3LLM's early stop. Tokens that were already committed right of the EOS are revised.
     """
 
-    def apply(self, rows: Rows) -> None:
+    def apply(self, state: State) -> None:
         """Fill the tails of the rows that hold an EOS."""
-        ends = rows.is_eos()
-        first = torch.where(ends, rows.shape.pos, rows.shape.width).amin(1, keepdim=True)
-        rows.fill(rows.gen & (rows.shape.pos > first), int(rows.shape.eos[0]))
+        first = state.first(state.is_eos())[:, None]
+        state.fill(state.gen & (state.shape.pos > first), int(state.shape.eos[0]))
 
 
 @dataclass(frozen=True)
-class EndRow:
+class EndRow(StopPolicy):
     """The row is finished with its first EOS (left-to-right decoders)."""
 
-    def apply(self, rows: Rows) -> None:
+    def apply(self, state: State) -> None:
         """Finish the rows whose EOS has no open slot before it."""
-        ends = rows.is_eos()
-        first = torch.where(ends, rows.shape.pos, rows.shape.width).amin(1, keepdim=True)
-        rows.done = rows.done | (ends.any(1) & ~(rows.open & (rows.shape.pos < first)).any(1))
+        ends = state.is_eos()
+        before = state.shape.pos < state.first(ends)[:, None]
+        state.done = state.done | (ends.any(1) & ~(state.open & before).any(1))

@@ -1,0 +1,177 @@
+"""What goes into the engine and what comes out: `Decoder`, `Request`, `Result`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from methods.decoding.forwards import target_forwards
+from methods.decoding.policies import BlockPolicy, CachePolicy, CommitRule, Policy, Scorer, StopPolicy
+from methods.errors import MethodsUsageError
+
+Numbers = Mapping[str, float | int | bool]
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Four policies, the scorer they rank by, and the numbers of one setting.
+
+    Decoders with equal policies share a batch whatever their `values`: those become one tensor element per row.
+    need: more checks of a request, called before anything is decoded; they raise with a sentence.
+    family: the checkpoints it decodes: "dllm" (bidirectional, masked), "block" (AR turned block diffusion) or "ar".
+    mask_id, eos_ids: used instead of the backbone's (checkpoints without a tokenizer).
+
+    Raises MethodsUsageError naming the policy and the way out where the policies do not fit together.
+    """
+
+    blocks: BlockPolicy
+    cache: CachePolicy
+    commit: CommitRule
+    stop: StopPolicy
+    score: Scorer
+    values: Numbers
+    mask_id: int | None = None
+    eos_ids: tuple[int, ...] | None = None
+    need: tuple[Callable[[Request], None], ...] = ()
+    family: str = "dllm"
+
+    def __post_init__(self) -> None:
+        for name, kind in _PARTS.items():
+            part = getattr(self, name)
+            if not isinstance(part, kind):
+                raise MethodsUsageError(
+                    f"The decoder's `{name}` is {part!r}, which is no {kind.__name__}; give an instance of a subclass "
+                    f"of methods.decoding.{kind.__name__}."
+                )
+        _fit(self.policies, self.blocks.spans, self.values)
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """The four policies and the scorer, in the order in which their memory is made."""
+        return self.blocks, self.cache, self.commit, self.score, self.stop
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """What must be equal for two rows to be decoded in one batch."""
+        return (*self.policies, self.mask_id, self.eos_ids, tuple(sorted(self.values)))
+
+
+class ExternalDecoder(ABC):
+    """A decoder that another library's loop runs; it counts forwards itself. A subclass is a frozen dataclass."""
+
+    family: str = "ar"
+    need: tuple[Callable[[Request], None], ...] = ()
+    values: Numbers = MappingProxyType({})
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """What must be equal for two requests to be handed over together."""
+        return (self,)
+
+    @abstractmethod
+    def decode(self, backbone: Any, requests: Sequence[tuple[int, Request]]) -> Iterator[Result]:
+        """The results of the numbered `requests`, in order of completion."""
+
+
+@dataclass
+class Request:
+    """One prompt: token ids, how many tokens to generate, and with what."""
+
+    prompt_ids: list[int]
+    gen_length: int
+    decoder: Decoder | ExternalDecoder
+    seed: int = 0
+
+
+@dataclass
+class Result:
+    """One finished row; see docs/definitions.md for the units."""
+
+    index: int
+    output_ids: list[int]
+    forwards: dict[str, int]
+    nfe: int
+    positions: int
+    reveal_step: list[int]
+    stop_reason: str
+    seconds: float
+    revisions: int
+
+    @property
+    def total_forwards(self) -> int:
+        """Forwards of the target model."""
+        return target_forwards(self.forwards)
+
+
+_PARTS: dict[str, type[Policy]] = {
+    "blocks": BlockPolicy,
+    "cache": CachePolicy,
+    "commit": CommitRule,
+    "stop": StopPolicy,
+    "score": Scorer,
+}
+
+
+def _fit(policies: tuple[Policy, ...], spans: bool, values: Numbers) -> None:
+    """Raises MethodsUsageError for a policy that needs what no other makes, and for a value that is missing."""
+    made = {name for policy in policies for name in policy.memory}
+    blocks = type(policies[0]).__name__
+    for policy in policies:
+        name = type(policy).__name__
+        lacking = [memory for memory in policy.needs if memory not in made]
+        if lacking:
+            raise MethodsUsageError(
+                f"{name} does not work with {blocks}: it reads the memory {', '.join(map(repr, lacking))}, which no "
+                f"policy of this decoder makes; the block policies and what works with them are in "
+                "docs/add-a-method.md."
+            )
+        if policy.needs_span and not spans:
+            raise MethodsUsageError(
+                f"{name} does not work with {blocks}: it commits a token in the span `must_commit`, and {blocks} plans "
+                "none; take PerBlock, or another block policy."
+            )
+        missing = [value for value in policy.values if values.get(value) is None]
+        if missing:
+            raise MethodsUsageError(
+                f"{name} reads {', '.join(map(repr, missing))} from the decoder's `values`, which hold "
+                f"{', '.join(sorted(values)) or 'nothing'}; add it there."
+            )
+    for key, value in values.items():
+        if not isinstance(value, (bool, int, float)):
+            raise MethodsUsageError(f"The decoder's values hold {key}={value!r}; they are numbers, one per row.")
+
+
+def numbers(settings: Mapping[str, Any], *names: str) -> dict[str, float | int | bool]:
+    """The `names` of `settings` for `Decoder.values`: those that are not None; temperature and top_p where they act.
+
+    Raises MethodsUsageError for a `top_p` that nothing would read.
+    """
+    values = {name: settings[name] for name in names if settings.get(name) is not None}
+    top_p = float(settings.get("top_p", 1.0))
+    if settings.get("temperature"):
+        values["temperature"] = float(settings["temperature"])
+        if top_p < 1:
+            values["top_p"] = top_p
+    elif top_p < 1:
+        raise MethodsUsageError(
+            f"top_p={top_p:g} needs a temperature above 0, nothing is drawn without one; set temperature, or top_p=1."
+        )
+    return values
+
+
+def divides(name: str, block: int | None) -> Callable[[Request], None]:
+    """A check that `block` divides the generation length. Raises MethodsUsageError naming both."""
+
+    def check(request: Request) -> None:
+        if block and request.gen_length % block:
+            lower = request.gen_length // block * block
+            lengths = f"{lower} or {lower + block}" if lower else f"{block}"
+            raise MethodsUsageError(
+                f"{name}={block} does not divide the generation length {request.gen_length}; "
+                f"take a divisor, or a generation length of {lengths}."
+            )
+
+    return check
