@@ -13,7 +13,7 @@ import yaml
 from tests.outside import ROOT
 
 EXAMPLE = ROOT / "examples" / "smollm2"
-LENGTH, QUESTIONS = 64, 3
+LENGTH, QUESTIONS = 48, 3
 
 
 @pytest.fixture
