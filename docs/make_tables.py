@@ -50,15 +50,20 @@ def _mean(numbers: Sequence[float]) -> str:
 
 
 def leaderboard() -> str:
-    """A row per method: AUP per task with its interval, the accuracy at its slowest point and at the one shown."""
+    """A row per method: areas per task with intervals, the accuracy at its slowest point and at the one shown.
+
+    Clipped AUP where the files have it: it ranks rows of runs, and the paper's AUP stands beside the mean.
+    """
     means = {row["method"]: row for row in _read("ranks")}
     areas = {(row["method"], row["task"]): row for row in _read("aup")}
     points = _read("points")
     rows = []
-    ranked = sorted(_read("leaderboard"), key=lambda row: -float(row["avg_aup"]))
+    board = _read("leaderboard")
+    kind = "aup_clipped" if "avg_aup_clipped" in board[0] else "aup"
+    ranked = sorted(board, key=lambda row: -float(row[f"avg_{kind}"]))
     for rank, row in enumerate(ranked, 1):
         name = row["method"]
-        cells = [_aup(areas[name, task]) for task in TASKS]
+        cells = [f"{_n(areas[name, task][kind])} {_span(areas[name, task], kind)}".strip() for task in TASKS]
         own = [[p for p in points if (p["method"], p["task"]) == (name, task)] for task in TASKS]
         careful = [float(min(curve, key=lambda p: float(p["tpf"]))["accuracy"]) for curve in own]
         shown = f"{_n(row['avg_accuracy'])} @ {_n(row['avg_tpf'], 2)}"
@@ -66,13 +71,16 @@ def leaderboard() -> str:
             [
                 str(rank),
                 f"`{name}`",
-                f"**{_n(row['avg_aup'])}** {_span(means[name], 'avg_aup')}",
+                f"**{_n(row[f'avg_{kind}'])}** {_span(means[name], f'avg_{kind}')}",
+                *([_n(row["avg_aup"])] if kind == "aup_clipped" else []),
                 *cells,
                 _mean(careful),
                 shown,
             ]
         )
-    header = ["rank", "method", "mean AUP [95 %]", *(f"{task} AUP [95 %]" for task in TASKS)]
+    words = "clipped AUP" if kind == "aup_clipped" else "AUP"
+    header = ["rank", "method", f"mean {words} [95 %]", *(["mean AUP"] if kind == "aup_clipped" else [])]
+    header += [f"{task} {words} [95 %]" for task in TASKS]
     return _table([*header, "accuracy at the careful end", "accuracy @ TPF shown"], rows)
 
 

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError, UserError
 from harness.stats import (
+    SIGNIFICANT,
     AccuracyPair,
     Difference,
     Samples,
     aligned,
+    clipped_aup_rows,
     paired_accuracy,
     paired_aup,
     paired_ratio,
     pool_seeds,
 )
 from harness.store import RunFolder, find_run, find_runs
+from reports.settings import describe, differing_settings
 
 # same documents, same question: without these a pair is no pair
 _SAME = (("task", "task"), ("data_fingerprint", "data"))
 _PROTOCOL = ("protocol", "protocol_version", "protocol_digest")
+_ONE_PER_CURVE = {
+    "checkpoint_fingerprint": "different weights",
+    "tokenizer_fingerprint": "different tokenizers",
+    "protocol_digest": "different protocols",
+}
 _MENTION = (
-    *("suite", "checkpoint_fingerprint", "tokenizer_fingerprint", "dtype", "fidelity", "gen_length"),
+    *("suite", "checkpoint_fingerprint", "tokenizer_fingerprint", "dtype", "fidelity", "gen_length", "eos_policy"),
     "code_version",
 )
+# what seeds of one setting share; training seeds differ in their weights and are one point all the same
+_KIND = (*(name for name in _MENTION if name != "checkpoint_fingerprint"), "protocol_digest")
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,7 @@ class Comparison:
     accuracy: AccuracyPair | None
     tpf: Difference | None
     aup: Difference
+    aup_clipped: Difference
     notes: tuple[str, ...]
     verdict: tuple[str, ...]
 
@@ -61,20 +72,36 @@ class Comparison:
         return _plain(asdict(self))
 
 
-def side(name: str, dirs: Iterable[str | Path]) -> Side:
+def side(name: str, dirs: Iterable[str | Path], *, mixed_curves: bool = False) -> Side:
     """What RUN means: a run's folder, its id or the beginning of it, or a folder with the runs of one curve.
 
-    Raises UsageError when nothing fits, when a folder holds several methods or tasks, or when no run has samples.
+    Raises UsageError when nothing fits, when a folder holds several rows or tasks, or when no run has samples; and for
+    a curve over different weights, tokenizers or protocols, unless its runs carry a label or `mixed_curves`.
     """
     folder = Path(name)
     runs = find_runs(folder) if folder.is_dir() and not (folder / "run.json").is_file() else [find_run(name, dirs)]
     if not runs:
         raise UsageError(f"{name} holds no run.")
     heads = [run.run() for run in runs]
-    for key in ("method", "task", "suite"):
-        if len({head[key] for head in heads}) > 1:
+    for key in ("method", "task", "suite", "label"):
+        if len({head.get(key) for head in heads}) > 1:
             raise UsageError(f"{name} holds runs of several {key}s; compare the folders of one method on one task.")
+    if not mixed_curves and not all(head.get("label") for head in heads):
+        _refuse_two_models(name, heads)
     return Side(_name(heads), tuple(heads), _points(runs, heads, name))
+
+
+def _refuse_two_models(name: str, heads: Sequence[dict[str, Any]]) -> None:
+    for key, words in _ONE_PER_CURVE.items():
+        seeds = {head.get("train_seed") for head in heads} if key == "checkpoint_fingerprint" else {None}
+        for seed in seeds:
+            own = [head for head in heads if key != "checkpoint_fingerprint" or head.get("train_seed") == seed]
+            values = sorted({str(head[key]) for head in own if head.get(key) is not None})
+            if len(values) > 1:
+                raise UsageError(
+                    f"{name} is one curve over {len(values)} {words} ({', '.join(values)}): two models are two rows. "
+                    "Give each a name with --label when it is run, or allow it with --mixed-curves."
+                )
 
 
 def _points(runs: Sequence[RunFolder], heads: Sequence[dict[str, Any]], name: str) -> tuple[Samples, ...]:
@@ -82,7 +109,8 @@ def _points(runs: Sequence[RunFolder], heads: Sequence[dict[str, Any]], name: st
     for run, head in zip(runs, heads, strict=True):
         samples = _samples(run)
         if len(samples):
-            key = repr([sorted(head["setting"].items()), *(head.get(field) for field in _MENTION)])
+            weights = head.get("checkpoint_fingerprint") if head.get("train_seed") is None else None
+            key = repr([sorted(head["setting"].items()), weights, *(head.get(field) for field in _KIND)])
             by_setting.setdefault(key, []).append(samples)
     if not by_setting:
         raise UsageError(f"{name} holds no sample yet.")
@@ -100,8 +128,12 @@ def _samples(run: RunFolder) -> Samples:
 def _name(heads: Sequence[dict[str, Any]]) -> str:
     first = heads[0]
     if len(heads) > 1:
-        return f"{first['method']} ({len(heads)} runs)"
-    return f"{first['method']} {first['run_id'][:7]}"
+        return f"{_row(first)} ({len(heads)} runs)"
+    return f"{_row(first)} {first['run_id'][:7]}"
+
+
+def _row(head: dict[str, Any]) -> str:
+    return str(head.get("label") or head["method"])
 
 
 def compare(a: Side, b: Side, *, any_protocol: bool = False, seed: int = 0, draws: int = 2000) -> Comparison:
@@ -124,8 +156,9 @@ def compare(a: Side, b: Side, *, any_protocol: bool = False, seed: int = 0, draw
     accuracy = paired_accuracy(ours[0].correct, theirs[0].correct) if binary else None
     tpf = paired_ratio(ours[0], theirs[0], seed, draws) if single else None
     aup = paired_aup(ours, theirs, seed=seed, draws=draws)
-    verdict = _verdict(a.name, b.name, ours[0], theirs[0], accuracy, tpf, aup)
-    return Comparison(a.name, b.name, n, accuracy, tpf, aup, tuple(notes), tuple(verdict))
+    clipped = paired_aup(ours, theirs, aup=clipped_aup_rows, seed=seed, draws=draws)
+    verdict = _verdict(a.name, b.name, ours[0], theirs[0], accuracy, tpf, {"Clipped AUP": clipped, "AUP": aup})
+    return Comparison(a.name, b.name, n, accuracy, tpf, aup, clipped, tuple(notes), tuple(verdict))
 
 
 def _check(a: Side, b: Side, any_protocol: bool) -> list[str]:
@@ -151,6 +184,9 @@ def _check(a: Side, b: Side, any_protocol: bool) -> list[str]:
         values = sorted({str(run.get(key)) for run in everyone})
         if len(values) > 1:
             notes.append(f"The runs differ in {key}: {', '.join(values)}.")
+    table = differing_settings([(_row(run), run) for run in everyone])
+    if table:
+        notes.append(f"Settings other than the swept one that differ: {describe(table)}.")
     return notes
 
 
@@ -161,14 +197,14 @@ def _verdict(
     theirs: Samples,
     accuracy: AccuracyPair | None,
     tpf: Difference | None,
-    aup: Difference,
+    areas: Mapping[str, Difference],
 ) -> list[str]:
     said = []
     if accuracy:
         said.append(_say_accuracy(a, b, ours, theirs, accuracy))
     if tpf:
         said.append(_say_ratio(a, b, tpf))
-    said.append(_say_aup(a, b, aup))
+    said += [_say_area(name, pair) for name, pair in areas.items()]
     if accuracy and tpf and tpf.a and tpf.b:
         said.append(_say_together(a, b, accuracy, tpf))
     return said
@@ -180,7 +216,7 @@ def _say_accuracy(a: str, b: str, ours: Samples, theirs: Samples, pair: Accuracy
         f"{pair.only_a} only A, {pair.only_b} only B (McNemar exact p = {_p(pair.p)}, Cohen's g = {pair.g:+.2f})"
     )
     gap = f"{pair.difference:+.1f} points, 95 % interval {pair.low:+.1f} to {pair.high:+.1f}"
-    if pair.p < 0.05:
+    if pair.p < SIGNIFICANT:
         better = f"A ({a})" if pair.difference > 0 else f"B ({b})"
         return f"Accuracy: {better} is more accurate: {counts}. A - B = {gap}."
     return f"Accuracy: no difference can be told from chance: {counts}. A - B = {gap}."
@@ -188,31 +224,31 @@ def _say_accuracy(a: str, b: str, ours: Samples, theirs: Samples, pair: Accuracy
 
 def _say_ratio(a: str, b: str, pair: Difference) -> str:
     factor = f"A/B = {pair.ratio:.3f}, 95 % interval {pair.ratio_low:.3f} to {pair.ratio_high:.3f}"
-    values = f"{pair.a:.2f} against {pair.b:.2f} tokens per forward"
-    if pair.low > 0 or pair.high < 0:
+    values = f"{pair.a:.2f} against {pair.b:.2f} tokens per forward pass"
+    if pair.p < SIGNIFICANT:
         faster = f"A ({a})" if pair.difference > 0 else f"B ({b})"
-        return f"TPF: {faster} commits more tokens per forward: {values}; {factor}."
+        return f"TPF: {faster} commits more tokens per forward pass: {values}; {factor}."
     return f"TPF: no difference can be told from chance: {values}; {factor}."
 
 
-def _say_aup(a: str, b: str, pair: Difference) -> str:
+def _say_area(name: str, pair: Difference) -> str:
     values = f"{pair.a:.1f} against {pair.b:.1f}, A - B = {pair.difference:+.1f}, 95 % interval"
     values += f" {pair.low:+.1f} to {pair.high:+.1f} (y_max is the best accuracy of these two)"
-    if pair.low > 0 or pair.high < 0:
-        return f"AUP: {'A' if pair.difference > 0 else 'B'} is ahead: {values}."
-    return f"AUP: no difference can be told from chance: {values}."
+    if pair.p < SIGNIFICANT:
+        return f"{name}: {'A' if pair.difference > 0 else 'B'} is ahead: {values}."
+    return f"{name}: no difference can be told from chance: {values}."
 
 
 def _say_together(a: str, b: str, accuracy: AccuracyPair, tpf: Difference) -> str:
     """The sentence a reader takes away; an undecided accuracy is bounded, never called equal."""
-    if tpf.low <= 0 <= tpf.high:
-        if accuracy.p < 0.05:
+    if tpf.p >= SIGNIFICANT:
+        if accuracy.p < SIGNIFICANT:
             return "Together: they differ in accuracy, and their speeds cannot be told apart."
         return f"Together: {accuracy.n} documents cannot tell the two apart, neither in accuracy nor in speed."
     fast, loss = (a, -accuracy.low) if tpf.difference > 0 else (b, accuracy.high)
     factor = tpf.ratio if tpf.difference > 0 else 1 / tpf.ratio
     ahead = accuracy.difference if tpf.difference > 0 else -accuracy.difference
-    if accuracy.p < 0.05:
+    if accuracy.p < SIGNIFICANT:
         also = "and is also more accurate" if ahead > 0 else "but is less accurate"
         return f"Together: {fast} is {factor:.2f} times as parallel {also}, by {abs(ahead):.1f} points."
     return (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -59,3 +61,18 @@ class Bars:
     ) -> None:
         if self._bars is not None:
             self._bars.stop()
+
+
+@contextmanager
+def training_bar(steps: int, shown: bool) -> Iterator[Callable[[int, float, float], None]]:
+    """A progress bar on stderr with the loss and the speed; resumes where the training does."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), disable=not shown) as bar:
+        task = bar.add_task("pretrain", total=steps)
+
+        def on_step(step: int, loss: float, speed: float) -> None:
+            bar.update(task, completed=step + 1, description=f"loss {loss:.3f}, {speed:,.0f} tokens/s")
+
+        yield on_step

@@ -28,6 +28,11 @@ HEADS = {
     "different-code": "One curve from different code versions",
     "different-weights": "One curve from different weights",
     "different-tokenizer": "One curve from different tokenizers",
+    "different-settings": "Settings that differ between the rows of a table",
+    "curve-settings": "One curve with more than one setting changed",
+    "common-documents": "One curve measured on different documents",
+    "unequal-train-seeds": "Training seeds that not every point has",
+    "different-eos": "Different treatment of end-of-text tokens in one table",
     "different-dtype": "Different number formats in one table",
     "different-fidelity": "Different fidelities in one table",
     "sample-errors": "Samples whose scoring failed",
@@ -69,8 +74,8 @@ def _run_findings(dirs: Sequence[Path], suite: str | None) -> tuple[list[Finding
     runs, findings = read_runs(dirs)
     suites = {str(run.run["suite"]) for run in runs} | {finding.suite for finding in findings if finding.suite}
     runs = [run for run in runs if suite in (None, run.run["suite"])]
-    points, duplicates, _ = make_points(runs, draws=0)
-    return [*findings, *check_protocols(runs, mixed=True), *duplicates, *audit_runs(runs, points)], suites
+    made = make_points(runs, draws=0, mixed_curves=True)
+    return [*findings, *check_protocols(runs, mixed=True), *made.findings, *audit_runs(runs, made.points)], suites
 
 
 def audit_markdown(document: Mapping[str, Any]) -> str:

@@ -10,12 +10,14 @@ from reports.model import Finding, Point
 from reports.points import SOURCE
 from reports.rank import shown
 from reports.runs import RunData
+from reports.settings import setting_findings
 
 # key of run.json -> what to say when the runs of one task differ in it
 SAME = {
     "data_fingerprint": ("different-data", "warning", "were measured on different problems"),
     "gen_length": ("different-length", "warning", "had different numbers of new tokens"),
     "dtype": ("different-dtype", "note", "were computed in different number formats"),
+    "eos_policy": ("different-eos", "warning", "treated an end-of-text token in different ways"),
     "fidelity": ("different-fidelity", "warning", "mix repaired (fixed) and reference (compat) decoders"),
 }
 COUNTED = {
@@ -26,7 +28,13 @@ COUNTED = {
 
 def audit_runs(runs: Sequence[RunData], points: Sequence[Point]) -> list[Finding]:
     """Findings about runs that are in the report; what was left out is named by `reports.runs.read_runs`."""
-    return [*_not_k_of_n(runs), *_differences(runs), *_counted(runs), *_two_points(points)]
+    return [
+        *_not_k_of_n(runs),
+        *_differences(runs),
+        *setting_findings(runs),
+        *_counted(runs),
+        *_two_points(points),
+    ]
 
 
 def _not_k_of_n(runs: Sequence[RunData]) -> list[Finding]:
@@ -61,22 +69,15 @@ def _differences(runs: Sequence[RunData]) -> list[Finding]:
 
 
 def _code(runs: Sequence[RunData]) -> list[Finding]:
-    """Points of one curve made by different versions of the code, or with different weights or tokenizers."""
-    keys = {
-        "code_version": ("different-code", "different versions of the code"),
-        "checkpoint_fingerprint": ("different-weights", "different weights"),
-        "tokenizer_fingerprint": ("different-tokenizer", "different tokenizers"),
-    }
+    """Points of one curve made by different versions of the code; `reports.curves` looks at the models."""
     findings = []
-    for method in dict.fromkeys(str(run.run["method"]) for run in runs):
-        own = [run for run in runs if run.run["method"] == method]
-        for key, (check, words) in keys.items():
-            values = sorted({str(run.run[key]) for run in own if run.run.get(key) is not None})
-            if len(values) > 1:
-                text = (
-                    f"{own[0].run['suite']}/{own[0].run['task']} {method}: its points come from {len(values)} {words}."
-                )
-                findings.append(_finding(check, "warning", text, own[0], {key: values}))
+    for row in dict.fromkeys(run.row for run in runs):
+        own = [run for run in runs if run.row == row]
+        values = sorted({str(run.run["code_version"]) for run in own if run.run.get("code_version") is not None})
+        if len(values) > 1:
+            where = f"{own[0].run['suite']}/{own[0].run['task']} {row}"
+            text = f"{where}: its points come from {len(values)} different versions of the code."
+            findings.append(_finding("different-code", "warning", text, own[0], {"code_version": values}))
     return findings
 
 
@@ -86,7 +87,7 @@ def _counted(runs: Sequence[RunData]) -> list[Finding]:
         for key, (check, level, words) in COUNTED.items():
             number = run.summary.get(key) or 0
             if isinstance(number, int) and number > 0:
-                where = f"{run.run_id} ({run.run['method']}, {run.run['task']})"
+                where = f"{run.run_id} ({run.row}, {run.run['task']})"
                 text = f"{where}: {number} of {run.summary['n_samples']} {words}."
                 findings.append(_finding(check, level, text, run, {key: number}))
     return findings
@@ -112,5 +113,5 @@ def _two_points(points: Sequence[Point]) -> list[Finding]:
 
 
 def _finding(check: str, level: str, text: str, run: RunData, data: dict[str, object]) -> Finding:
-    where = (run.run["suite"], SOURCE, (run.run["task"],), (run.run["method"],))
+    where = (run.run["suite"], SOURCE, (run.run["task"],), (run.row,))
     return Finding(check, level, text, *where, {"run_id": run.run_id, **data})

@@ -28,7 +28,7 @@ def run_cards(runs: Sequence[RunData]) -> tuple[ProtocolCard, ...]:
             **{k: first[k] for k in RECORDED if first.get(k)},
         }
         fields["n"] = ", ".join(map(str, sorted({run.summary["n_samples"] for run in members})))
-        methods = tuple(dict.fromkeys(str(run.run["method"]) for run in members))
+        methods = tuple(dict.fromkeys(run.row for run in members))
         cards.append(ProtocolCard(suite, task, "run", methods, f"{name} {version}".strip(), fields))
     return tuple(cards)
 

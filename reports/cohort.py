@@ -35,7 +35,7 @@ def task_order(tasks: Iterable[str]) -> tuple[str, ...]:
 
 
 def curve(points: Iterable[Point], suite: str, task: str, member: Member) -> list[Point]:
-    """The points of one method (and source) on one task, by TPF."""
+    """The points of one row on one task, by TPF."""
     found = [p for p in points if (p.suite, p.task, (p.method, p.source)) == (suite, task, member)]
     return sorted(found, key=lambda point: point.pair)
 

@@ -12,27 +12,43 @@ from typing import Any
 POINT_COLUMNS = (
     *("suite", "task", "method", "source", "setting", "tpf", "accuracy"),
     *("tpf_lo", "tpf_hi", "acc_lo", "acc_hi", "n_samples", "nominal", "run_id"),
+    *("label", "axis", "axis_value", "train_seed", "revisions", "remasks", "afp", "kendall_tau"),
 )
 AUP_COLUMNS = (
     *("suite", "task", "method", "source", "aup", "aup_lo", "aup_hi", "y_max", "alpha", "n_points", "cohort"),
+    *("aup_clipped", "aup_clipped_lo", "aup_clipped_hi"),
 )
 RUN_COLUMNS = (
     *("run_id", "suite", "method", "task", "setting", "seed", "n_samples", "checkpoint", "checkpoint_fingerprint"),
     *("tokenizer_fingerprint", "data_fingerprint", "protocol", "protocol_digest", "fidelity", "gen_length", "dtype"),
     *("code_version", "started", "command"),
 )
-RANK_COLUMNS = (*("suite", "cohort", "rank", "method", "source", "n_tasks", "avg_aup", "avg_aup_lo", "avg_aup_hi"),)
-LEADERBOARD_COLUMNS = ("suite", "method", "source", "n_tasks", "avg_accuracy", "avg_tpf", "avg_aup", "cohort")
+CLIPPED_COLUMNS = ("avg_aup_clipped", "avg_aup_clipped_lo", "avg_aup_clipped_hi")
+RANK_COLUMNS = (
+    *("suite", "cohort", "rank", "method", "source", "n_tasks", "avg_aup", "avg_aup_lo", "avg_aup_hi"),
+    *CLIPPED_COLUMNS,
+    *("rank_lo", "rank_hi", "p_first"),
+)
+LEADERBOARD_COLUMNS = (
+    *("suite", "method", "source", "n_tasks", "avg_accuracy", "avg_tpf", "avg_aup", "cohort"),
+    *CLIPPED_COLUMNS,
+)
+COMPARE_COLUMNS = ("suite", "row_a", "row_b", "metric", "difference", "lo", "hi", "p", "p_holm", "cohort")
 
 
 @dataclass(frozen=True)
 class Point:
     """One measured or published point: the columns of points.csv first, then what tables do not show.
 
-    tpf: tokens per forward. accuracy and its interval: percent. nominal: the TPF was typed in as 1.0, not measured.
+    method: the row's name: the run's label where it has one, else its method. base: the method, where a label hides it.
+    label: the row's name as shown to people (published rows: the paper's spelling). tpf: tokens per forward pass.
+    accuracy and its interval: percent. nominal: the TPF was typed in as 1.0, not measured.
     status: "table" (in the source's table), "commented" or "removed" (in the source's file, not in its table), "run".
     copied_from: the source whose point this row repeats value for value, or "".
     printed: the accuracy as the source printed it. protocol: id, for runs with version and digest beside it.
+    axis, axis_value: the swept parameter and its value as JSON text. train_seed: the training seeds combined, "0+1+2".
+    revisions, remasks: committed tokens changed, or masked again, summed over the samples. afp, kendall_tau: see
+    `reports.order`.
     seeds: how many runs were combined; accuracy_sd and tpf_sd: their sample standard deviation (None below two seeds).
     """
 
@@ -65,6 +81,14 @@ class Point:
     accuracy_sd: float | None = None
     tpf_sd: float | None = None
     command: str = ""
+    base: str = ""
+    axis: str = ""
+    axis_value: str = ""
+    train_seed: str = ""
+    revisions: int | None = None
+    remasks: int | None = None
+    afp: float | None = None
+    kendall_tau: float | None = None
     flags: tuple[str, ...] = ()
 
     @property
@@ -90,7 +114,10 @@ class Cohort:
 
 @dataclass(frozen=True)
 class AupRow:
-    """One row of aup.csv. aup: percent * tokens per forward. dropped: points below the first one's accuracy - drop."""
+    """One row of aup.csv. aup, aup_clipped and their intervals: percent * tokens per forward pass.
+
+    dropped: points below the first one's accuracy - drop. reach: the TPF up to which clipped AUP counts.
+    """
 
     suite: str
     task: str
@@ -103,8 +130,12 @@ class AupRow:
     alpha: float
     n_points: int
     cohort: str
+    aup_clipped: float = 0.0
+    aup_clipped_lo: float | None = None
+    aup_clipped_hi: float | None = None
     label: str = ""
     dropped: int = 0
+    reach: float | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +143,9 @@ class LeaderRow:
     """One row of leaderboard.csv. Averages are over `n_tasks`, the tasks the row really has; all of them give a rank.
 
     avg_accuracy (percent) and avg_tpf: of the shown point per task. missing: the cohort's tasks this row lacks;
-    such a row has rank None. cells: task -> {"tpf", "accuracy", "aup"} of the shown point. avg_aup_lo and _hi: 95 %.
+    such a row has rank None. cells: task -> {"tpf", "accuracy"} of the shown point, "aup" and "aup_clipped". _lo and
+    _hi: 95 % intervals. Rows of runs are ranked by avg_aup_clipped, a paper's own table by avg_aup (`ranked_by`).
+    rank_lo, rank_hi: the ranks that 95 % of the draws leave; p_first: the share of draws in which it is first.
     """
 
     suite: str
@@ -129,6 +162,32 @@ class LeaderRow:
     cells: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     avg_aup_lo: float | None = None
     avg_aup_hi: float | None = None
+    avg_aup_clipped: float = 0.0
+    avg_aup_clipped_lo: float | None = None
+    avg_aup_clipped_hi: float | None = None
+    rank_lo: int | None = None
+    rank_hi: int | None = None
+    p_first: float | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One row of compare.csv: row A minus row B of a cohort. metric: "avg_aup_clipped" or "avg_aup".
+
+    lo, hi: 95 % interval of the difference, paired over documents (and training seeds). p: two-sided, of the same test.
+    p_holm: adjusted for all comparisons of the cohort with that metric.
+    """
+
+    suite: str
+    row_a: str
+    row_b: str
+    metric: str
+    difference: float
+    lo: float
+    hi: float
+    p: float
+    p_holm: float
+    cohort: str
 
 
 @dataclass(frozen=True)
@@ -166,7 +225,8 @@ class Report:
 
     header: sentences that belong at the top (mixed protocols and the like). methods: name -> title, kind, colour
     (light, dark), marker and line style. runs: run_id -> suite, method, task, setting, seed, command, versions, ….
-    samples: for the replay; see `reports.replay`. tps: rows of measured or published speed.
+    samples: for the replay; see `reports.replay`. tps: rows of measured or published speed. comparisons: every pair of
+    measured rows of a cohort. rank_probabilities: rows of rank_probabilities.csv.
     """
 
     title: str
@@ -182,11 +242,18 @@ class Report:
     runs: Mapping[str, Mapping[str, Any]]
     samples: tuple[Mapping[str, Any], ...]
     tps: tuple[Mapping[str, Any], ...]
+    comparisons: tuple[Comparison, ...]
+    rank_probabilities: tuple[Mapping[str, Any], ...]
     options: Mapping[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
         """The whole report as nested dicts and lists."""
         return asdict(self)
+
+
+def ranked_by(source: str) -> str:
+    """The column that ranks a cohort: a paper's own table keeps the paper's AUP, everything else takes clipped AUP."""
+    return "avg_aup" if source.startswith("published:") else "avg_aup_clipped"
 
 
 def row(item: Any, columns: Sequence[str]) -> dict[str, Any]:

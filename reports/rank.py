@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from reports.aup import ALPHA, DROP, aup, kept
+from reports.aup import ALPHA, DROP, aup, clipped_aup, kept, reach
 from reports.cohort import Member, curve, members_points
-from reports.model import AupRow, Cohort, LeaderRow, Point
+from reports.model import AupRow, Cohort, LeaderRow, Point, ranked_by
 
 Interval = tuple[float | None, float | None]
+Intervals = Mapping[str, Interval]  # metric ("aup", "aup_clipped") -> its 95 % interval
+UNKNOWN: Interval = (None, None)
 TIE = 1e-9  # average AUPs this close are equal: sums of the same numbers in another order
 
 
@@ -32,37 +34,46 @@ def aup_rows(
     points: Sequence[Point],
     alpha: float = ALPHA,
     drop: float = DROP,
-    intervals: Mapping[tuple[str, Member], Interval] | None = None,
+    intervals: Mapping[tuple[str, Member], Intervals] | None = None,
 ) -> list[AupRow]:
-    """One row per task and member of `cohort` that has points. intervals: (task, member) -> its AUP's interval."""
+    """One row per task and member of `cohort` that has points. intervals: (task, member) -> metric -> its interval."""
     rows = []
     here = members_points(points, cohort)
     for task in cohort.tasks:
         for member in cohort.methods:
             own = curve(here, cohort.suite, task, member)
-            if not own:
-                continue
-            pairs = [point.pair for point in own]
-            used = kept(pairs, drop)
-            low, high = (intervals or {}).get((task, member), (None, None))
-            rows.append(
-                AupRow(
-                    suite=cohort.suite,
-                    task=task,
-                    method=member[0],
-                    source=member[1],
-                    aup=aup(pairs, cohort.y_max[task], alpha, drop),
-                    aup_lo=low,
-                    aup_hi=high,
-                    y_max=cohort.y_max[task],
-                    alpha=alpha,
-                    n_points=len(used),
-                    cohort=cohort.name,
-                    label=own[0].label,
-                    dropped=len(pairs) - len(used),
-                )
-            )
+            if own:
+                found = (intervals or {}).get((task, member), {})
+                rows.append(_aup_row(cohort, task, own, alpha, drop, found))
     return rows
+
+
+def _aup_row(
+    cohort: Cohort, task: str, own: Sequence[Point], alpha: float, drop: float, intervals: Intervals
+) -> AupRow:
+    pairs = [point.pair for point in own]
+    used = kept(pairs, drop)
+    low, high = intervals.get("aup", UNKNOWN)
+    clipped_low, clipped_high = intervals.get("aup_clipped", UNKNOWN)
+    return AupRow(
+        suite=cohort.suite,
+        task=task,
+        method=own[0].method,
+        source=own[0].source,
+        aup=aup(pairs, cohort.y_max[task], alpha, drop),
+        aup_lo=low,
+        aup_hi=high,
+        y_max=cohort.y_max[task],
+        alpha=alpha,
+        n_points=len(used),
+        cohort=cohort.name,
+        aup_clipped=clipped_aup(pairs, cohort.y_max[task], alpha, drop),
+        aup_clipped_lo=clipped_low,
+        aup_clipped_hi=clipped_high,
+        label=own[0].label,
+        dropped=len(pairs) - len(used),
+        reach=reach(pairs, drop)[0],
+    )
 
 
 def leader_rows(
@@ -70,13 +81,13 @@ def leader_rows(
     points: Sequence[Point],
     rows: Sequence[AupRow],
     drop: float = DROP,
-    intervals: Mapping[Member, Interval] | None = None,
+    intervals: Mapping[Member, Intervals] | None = None,
 ) -> list[LeaderRow]:
-    """One row per member, by average AUP; equal averages share a rank, as in sports: 1, 1, 3.
+    """One row per member, by average clipped AUP (a paper's own table: by average AUP).
 
-    An incomplete row comes last, has no rank and names what it lacks. intervals: member -> its average AUP's.
-
-    Averages are over the tasks the row really has: compare them between rows of the same `n_tasks` only.
+    Equal averages share a rank, as in sports: 1, 1, 3. An incomplete row comes last, has no rank and names what it
+    lacks. intervals: member -> metric -> the interval of its average. Averages are over the tasks the row really has:
+    compare them between rows of the same `n_tasks` only.
     """
     here = members_points(points, cohort)
     found = []
@@ -85,22 +96,32 @@ def leader_rows(
         for row in rows:
             if (row.cohort, row.suite, row.method, row.source) == (cohort.name, cohort.suite, method, source):
                 point = shown(curve(here, cohort.suite, row.task, (method, source)), drop)
-                cells[row.task] = {"tpf": point.tpf, "accuracy": point.accuracy, "aup": row.aup}
+                areas = {"aup": row.aup, "aup_clipped": row.aup_clipped}
+                cells[row.task] = {"tpf": point.tpf, "accuracy": point.accuracy, **areas}
         label = next(p.label for p in here if (p.method, p.source) == (method, source))
-        low, high = (intervals or {}).get((method, source), (None, None))
-        found.append(replace(_leader(cohort, method, source, cells, label), avg_aup_lo=low, avg_aup_hi=high))
-    found.sort(key=lambda row: (bool(row.missing), -round(row.avg_aup, 9), row.method, row.source))
-    ranked = [row for row in found if not row.missing]
+        found.append(_leader(cohort, method, source, cells, label, (intervals or {}).get((method, source), {})))
+    by = ranked_by(cohort.name)
+    found.sort(key=lambda row: (bool(row.missing), -round(getattr(row, by), 9), row.method, row.source))
+    values = [getattr(row, by) for row in found if not row.missing]
     return [
-        row if row.missing else replace(row, rank=1 + sum(other.avg_aup > row.avg_aup + TIE for other in ranked))
+        row if row.missing else replace(row, rank=1 + sum(value > getattr(row, by) + TIE for value in values))
         for row in found
     ]
 
 
-def _leader(cohort: Cohort, method: str, source: str, cells: dict[str, dict[str, float]], label: str) -> LeaderRow:
+def _leader(
+    cohort: Cohort,
+    method: str,
+    source: str,
+    cells: dict[str, dict[str, float]],
+    label: str,
+    intervals: Intervals,
+) -> LeaderRow:
     def mean(key: str) -> float:
         return fmean(cell[key] for cell in cells.values())
 
+    low, high = intervals.get("aup", UNKNOWN)
+    clipped_low, clipped_high = intervals.get("aup_clipped", UNKNOWN)
     return LeaderRow(
         suite=cohort.suite,
         method=method,
@@ -113,4 +134,9 @@ def _leader(cohort: Cohort, method: str, source: str, cells: dict[str, dict[str,
         label=label,
         missing=tuple(task for task in cohort.tasks if task not in cells),
         cells=cells,
+        avg_aup_lo=low,
+        avg_aup_hi=high,
+        avg_aup_clipped=mean("aup_clipped"),
+        avg_aup_clipped_lo=clipped_low,
+        avg_aup_clipped_hi=clipped_high,
     )

@@ -19,16 +19,33 @@ from harness.store import RunFolder, find_runs
 from reports.model import Finding
 
 KEYS = ("suite", "method", "task", "setting")
+NAMES = (*KEYS[:3], "label")
 
 
 @dataclass(frozen=True)
 class RunData:
-    """A finished, believable run: its folder, `run.json`, `summary.json`, and the samples' three numbers."""
+    """A finished, believable run: its folder, `run.json`, `summary.json`, and the samples' three numbers.
+
+    revisions, remasks: summed over the samples; None where the samples do not record them.
+    """
 
     folder: RunFolder
     run: Mapping[str, Any]
     summary: Mapping[str, Any]
     samples: Samples
+    revisions: int | None = None
+    remasks: int | None = None
+
+    @property
+    def row(self) -> str:
+        """What names the run's row in tables: its label where it has one, else its method."""
+        return str(self.run.get("label") or self.run["method"])
+
+    @property
+    def train_seed(self) -> str:
+        """The training seed of the run's checkpoint as text, "" where none is recorded."""
+        value = self.run.get("train_seed")
+        return "" if value is None else str(value)
 
     @property
     def run_id(self) -> str:
@@ -126,7 +143,9 @@ def _read(folder: RunFolder) -> RunData:
     for key in KEYS:
         if key not in run:
             raise BadRun("unreadable-run", f"run.json has no {key!r}.")
-    for key in KEYS[:3]:
+    for key in NAMES:
+        if key == "label" and run.get(key) is None:
+            continue
         if not isinstance(run[key], str) or _printable(run[key]) != run[key] or not run[key]:
             raise BadRun("file-name", f"run.json: the name in {key!r} is not printable UTF-8 text.", run=run)
     if not isinstance(run["setting"], Mapping):
@@ -140,11 +159,18 @@ def _read(folder: RunFolder) -> RunData:
         raise BadRun("unscored-samples", text, "warning", run)
     _check_numbers(run, summary)
     try:
-        samples = Samples.of_run(folder.samples(light=True), summary)
+        lines = list(folder.samples(light=True))
+        samples = Samples.of_run(lines, summary)
     except (KeyError, TypeError, ValueError) as error:
         raise BadRun("unreadable-run", f"samples.jsonl lacks {error}.", run=run) from None
     _check_agree(run, summary, samples)
-    return RunData(folder, run, summary, samples)
+    counted = [line for line in lines if line["doc_id"] < summary["n_samples"]]
+    return RunData(folder, run, summary, samples, _total(counted, "revisions"), _total(counted, "remasks"))
+
+
+def _total(lines: Sequence[Mapping[str, Any]], key: str) -> int | None:
+    values = [line[key] for line in lines if isinstance(line.get(key), int)]
+    return sum(values) if values else None
 
 
 def _check_numbers(run: Mapping[str, Any], summary: Mapping[str, Any]) -> None:

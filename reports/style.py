@@ -16,7 +16,7 @@ from reports import published
 
 
 @dataclass(frozen=True)
-class Look:
+class MethodStyle:
     """A method's colours on white and on dark, matplotlib marker and dash ("solid", "dash", "dot")."""
 
     light: str
@@ -25,27 +25,27 @@ class Look:
     dash: str = "solid"
 
 
-LOOKS: dict[str, Look] = {
-    "vanilla": Look("#6B7280", "#A6ADBA", "o"),
-    "ar": Look("#1F2937", "#E5E7EB", "s", "dot"),
-    "qwen2.5_7b": Look("#1F2937", "#E5E7EB", "s", "dot"),
-    "qwen2.5_coder_7b": Look("#1F2937", "#E5E7EB", "s", "dot"),
-    "qwen3_8b": Look("#4B5563", "#CBD5E1", "D", "dot"),
-    "ar_speculative": Look("#7A5C2E", "#CDAA6D", "P", "dot"),
-    "eagle3": Look("#7A5C2E", "#CDAA6D", "P", "dot"),
-    "fast_dllm": Look("#2A93D5", "#6CC0F0", "^"),
-    "fast_dllm_dual": Look("#2A93D5", "#6CC0F0", "^"),
-    "fast_dllm_prefix": Look("#2A93D5", "#6CC0F0", "<", "dash"),
-    "fast_dllm_factor": Look("#1B6A9C", "#9AD3F5", ">", "dash"),
-    "fast_dllm_v2": Look("#3B2F8F", "#A79BEF", "v"),
-    "multi_block": Look("#6A3FA0", "#BC9AE6", "H"),
-    "d2f": Look("#B0418F", "#E58AC8", "D"),
-    "dparallel": Look("#12875F", "#4CC79A", "h"),
-    "d3llm": Look("#C28100", "#F2B83B", "p"),
-    "d3llm_cache": Look("#8C5D00", "#D9A24A", "p", "dash"),
-    "t3d": Look("#7F7F1A", "#C5C55A", "X"),
-    "tad_quality": Look("#0A4F9E", "#6AA5F2", "d"),
-    "tad_speed": Look("#C8401A", "#FF8A5C", "*"),
+LOOKS: dict[str, MethodStyle] = {
+    "vanilla": MethodStyle("#6B7280", "#A6ADBA", "o"),
+    "ar": MethodStyle("#1F2937", "#E5E7EB", "s", "dot"),
+    "qwen2.5_7b": MethodStyle("#1F2937", "#E5E7EB", "s", "dot"),
+    "qwen2.5_coder_7b": MethodStyle("#1F2937", "#E5E7EB", "s", "dot"),
+    "qwen3_8b": MethodStyle("#4B5563", "#CBD5E1", "D", "dot"),
+    "ar_speculative": MethodStyle("#7A5C2E", "#CDAA6D", "P", "dot"),
+    "eagle3": MethodStyle("#7A5C2E", "#CDAA6D", "P", "dot"),
+    "fast_dllm": MethodStyle("#2A93D5", "#6CC0F0", "^"),
+    "fast_dllm_dual": MethodStyle("#2A93D5", "#6CC0F0", "^"),
+    "fast_dllm_prefix": MethodStyle("#2A93D5", "#6CC0F0", "<", "dash"),
+    "fast_dllm_factor": MethodStyle("#1B6A9C", "#9AD3F5", ">", "dash"),
+    "fast_dllm_v2": MethodStyle("#3B2F8F", "#A79BEF", "v"),
+    "multi_block": MethodStyle("#6A3FA0", "#BC9AE6", "H"),
+    "d2f": MethodStyle("#B0418F", "#E58AC8", "D"),
+    "dparallel": MethodStyle("#12875F", "#4CC79A", "h"),
+    "d3llm": MethodStyle("#C28100", "#F2B83B", "p"),
+    "d3llm_cache": MethodStyle("#8C5D00", "#D9A24A", "p", "dash"),
+    "t3d": MethodStyle("#7F7F1A", "#C5C55A", "X"),
+    "tad_quality": MethodStyle("#0A4F9E", "#6AA5F2", "d"),
+    "tad_speed": MethodStyle("#C8401A", "#FF8A5C", "*"),
 }
 # hues, markers and dashes of methods that are not above; each list is walked at its own pace, so pairs repeat late
 _HUES = (
@@ -65,7 +65,10 @@ _SLOTS = len(_HUES) * len(_MARKERS) * len(_DASHES)
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a figure's ground, text and grid. `name`: "light" or "dark". looks: those of a report's methods."""
+    """Colours of a figure's ground, text and grid, and `quiet`, that of rows in the background.
+
+    name: "light" or "dark". looks: the styles of a report's methods.
+    """
 
     name: str
     ground: str
@@ -73,30 +76,31 @@ class Theme:
     faint: str
     grid: str
     shade: str
-    looks: Mapping[str, Look] = field(default_factory=dict, compare=False)
+    quiet: str
+    looks: Mapping[str, MethodStyle] = field(default_factory=dict, compare=False)
 
     def of(self, methods: Iterable[str]) -> Theme:
         """This theme for a report of `methods`."""
         return replace(self, looks=looks(methods))
 
-    def look(self, method: str) -> Look:
+    def look(self, method: str) -> MethodStyle:
         """A method's look, the same as in the report's page."""
         return self.looks.get(method) or look(method)
 
 
-LIGHT = Theme("light", "#FFFFFF", "#1F2328", "#6B7280", "#E5E7EB", "#EEF0F3")
-DARK = Theme("dark", "#14181F", "#E6E8EB", "#9AA3AF", "#2C333D", "#1E242D")
+LIGHT = Theme("light", "#FFFFFF", "#1F2328", "#6B7280", "#E5E7EB", "#EEF0F3", "#B4BAC4")
+DARK = Theme("dark", "#14181F", "#E6E8EB", "#9AA3AF", "#2C333D", "#1E242D", "#566070")
 THEMES = (LIGHT, DARK)
 
 DASHES: dict[str, Any] = {"solid": "-", "dash": (0, (5, 2)), "dot": (0, (1.2, 2))}
 
 
-def look(method: str) -> Look:
+def look(method: str) -> MethodStyle:
     """A method's look when nothing else is on the figure: a method this file does not know gets one by its name."""
     return LOOKS.get(method) or _slot(zlib.crc32(method.encode()) % len(_HUES))
 
 
-def looks(methods: Iterable[str]) -> dict[str, Look]:
+def looks(methods: Iterable[str]) -> dict[str, MethodStyle]:
     """The look of every method of one report, whatever the order of `methods`.
 
     Unknown names are asked in alphabetical order for the slot of their name; one that is taken moves on to the next
@@ -115,10 +119,10 @@ def looks(methods: Iterable[str]) -> dict[str, Look]:
     return found
 
 
-def _slot(index: int) -> Look:
+def _slot(index: int) -> MethodStyle:
     turn, hue = divmod(index, len(_HUES))
     marker = _MARKERS[(hue + turn) % len(_MARKERS)]
-    return Look(*_HUES[hue], marker, _DASHES[turn // len(_MARKERS) % len(_DASHES)])
+    return MethodStyle(*_HUES[hue], marker, _DASHES[turn // len(_MARKERS) % len(_DASHES)])
 
 
 def color(method: str, theme: Theme) -> str:
@@ -145,7 +149,7 @@ TITLES = {
 }
 
 
-def describe(method: str, own: Look | None = None) -> Mapping[str, Any]:
+def describe(method: str, own: MethodStyle | None = None) -> Mapping[str, Any]:
     """What the page needs of a method: title, kind, colours, marker and dash. own: its look in the report."""
     own = own or look(method)
     kind = published.methods().get(method, {}).get("kind") or ("ar" if method.startswith("ar") else "dllm")

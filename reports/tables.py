@@ -94,8 +94,7 @@ def runs_table(paper: str, suite: str, dirs: Sequence[Path], policy: str = "coho
         raise unknown(f"suite of {paper}'s tables", suite, published.suites(paper))
     runs = [run for run in read_runs(dirs)[0] if run.run["suite"] == suite]
     check_protocols(runs, mixed)
-    points, _, _ = make_points(runs, draws=0)
-    return paper_table(paper, suite, points, "runs", policy)
+    return paper_table(paper, suite, make_points(runs, draws=0).points, "runs", policy)
 
 
 def render(table: PaperTable, form: str) -> str:

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from reports import formats
 from reports.errors import ReportError
-from reports.formats import MISSING, interval, number, to_csv, to_latex, to_markdown
+from reports.formats import to_csv
 from reports.model import (
     AUP_COLUMNS,
+    COMPARE_COLUMNS,
     LEADERBOARD_COLUMNS,
     POINT_COLUMNS,
     RANK_COLUMNS,
     RUN_COLUMNS,
-    LeaderRow,
     Point,
     Report,
     row,
 )
-from reports.style import title
+from reports.text import in_tables, latex, markdown
 
 SEED_COLUMNS = ("suite", "task", "method", "setting", "seeds", "accuracy", "accuracy_sd", "tpf", "tpf_sd", "run_id")
+CHANCE_COLUMNS = ("suite", "cohort", "method", "rank", "probability")
 
 
 def write_tables(report: Report, folder: Path) -> list[Path]:
@@ -33,11 +33,14 @@ def write_tables(report: Report, folder: Path) -> list[Path]:
         "leaderboard.csv": to_csv([row(item, LEADERBOARD_COLUMNS) for item in report.leaderboard], LEADERBOARD_COLUMNS),
         "ranks.csv": to_csv([row(item, RANK_COLUMNS) for item in report.leaderboard], RANK_COLUMNS),
         "aup.csv": to_csv([row(item, AUP_COLUMNS) for item in report.aup], AUP_COLUMNS),
-        "points.csv": to_csv([row(item, POINT_COLUMNS) for item in in_tables(report)], POINT_COLUMNS),
+        "points.csv": to_csv([point_row(item) for item in in_tables(report)], POINT_COLUMNS),
         "report.md": markdown(report),
         "report.tex": latex(report),
         "findings.json": json.dumps([asdict(item) for item in report.findings], ensure_ascii=False, indent=1) + "\n",
     }
+    if report.comparisons:
+        files["compare.csv"] = to_csv([row(item, COMPARE_COLUMNS) for item in report.comparisons], COMPARE_COLUMNS)
+        files["rank_probabilities.csv"] = to_csv(report.rank_probabilities, CHANCE_COLUMNS)
     if report.runs:
         files["runs.csv"] = to_csv([run_row(card) for card in report.runs.values()], RUN_COLUMNS)
     seeded = [point for point in report.points if point.seeds > 1]
@@ -62,92 +65,9 @@ def run_row(card: Mapping[str, Any]) -> dict[str, Any]:
     return found | {"n_samples": card["summary"].get("n_samples"), "setting": setting}
 
 
-def in_tables(report: Report) -> list[Point]:
-    """The points that AUP was computed from."""
-    from reports.cohort import counts
-
-    return [point for point in report.points if counts(point, report.options["extra_points"])]
-
-
-def leaderboard_rows(report: Report, suite: str, cohort: str) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of one cohort's leaderboard as text; "–" where a row has no rank or a cell is missing."""
-    tasks = next(c.tasks for c in report.cohorts if (c.suite, c.name) == (suite, cohort))
-    names = [str(report.tasks[task]["title"]) for task in tasks]
-    header = ["rank", "method", "name", "source", *(f"{name} AUP" for name in names)]
-    header += ["tasks", "avg accuracy %", "avg TPF", "avg AUP"]
-    rows = []
-    for item in report.leaderboard:
-        if (item.suite, item.cohort) == (suite, cohort):
-            cells = [_aup_cell(report, item, task) for task in tasks]
-            part = f"{item.n_tasks} of {len(tasks)}"
-            rank = str(item.rank) if item.rank else MISSING
-            averages = [part, number(item.avg_accuracy), number(item.avg_tpf), _mean_aup(item)]
-            rows.append([rank, item.method, _label(item), item.source, *cells, *averages])
-    return header, rows
-
-
-def _label(item: LeaderRow) -> str:
-    return item.label if item.label and item.label != item.method else title(item.method)
-
-
-def _mean_aup(item: LeaderRow) -> str:
-    return number(item.avg_aup) + interval(item.avg_aup_lo, item.avg_aup_hi)
-
-
-def _aup_cell(report: Report, item: LeaderRow, task: str) -> str:
-    for found in report.aup:
-        key = (found.suite, found.cohort, found.task, found.method, found.source)
-        if key == (item.suite, item.cohort, task, item.method, item.source):
-            spread = f" [{number(found.aup_lo)}, {number(found.aup_hi)}]" if found.aup_lo is not None else ""
-            return number(found.aup) + spread
-    return MISSING
-
-
-def point_rows(points: Sequence[Point]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of points as text: interval beside each number, spread between seeds where there is one."""
-    header = ["suite", "task", "method", "source", "setting", "TPF", "accuracy %", "n", "seeds"]
-    rows = []
-    for point in points:
-        tpf = number(point.tpf) + (" (nominal)" if point.nominal else interval(point.tpf_lo, point.tpf_hi))
-        accuracy = number(point.accuracy) + interval(point.acc_lo, point.acc_hi)
-        seeds = str(point.seeds) if point.source == "run" else MISSING
-        if point.accuracy_sd is not None:
-            seeds += f" (sd {number(point.accuracy_sd)} %, {number(point.tpf_sd)} TPF)"
-        n = str(point.n_samples) if point.n_samples else MISSING
-        rows.append([point.suite, point.task, point.method, point.source, point.setting, tpf, accuracy, n, seeds])
-    return header, rows
-
-
-def markdown(report: Report) -> str:
-    """The report as one Markdown page: header, a leaderboard per cohort, points, findings."""
-    lines = [
-        f"# {formats.markdown_text(report.title)}",
-        "",
-        *(f"> {formats.markdown_text(text)}\n>" for text in report.header),
-        "",
-    ]
-    for cohort in report.cohorts:
-        header, rows = leaderboard_rows(report, cohort.suite, cohort.name)
-        scale = ", ".join(f"{report.tasks[task]['title']} {value:g}" for task, value in cohort.y_max.items())
-        lines += [f"## {cohort.suite}, cohort {cohort.name}", "", f"y_max ({cohort.policy}): {scale}.", ""]
-        lines += [to_markdown(header, rows, left=4)]
-    header, rows = point_rows(in_tables(report))
-    lines += ["## Points", "", to_markdown(header, rows, left=5), "## Findings", ""]
-    lines += [f"- **{item.check}** ({item.level}): {formats.markdown_text(item.text)}" for item in report.findings]
-    return "\n".join([*lines, ""])
-
-
-def latex(report: Report) -> str:
-    """One booktabs table per cohort, the header's sentences as comments and in the captions."""
-    parts = [f"% {formats.markdown_text(text)}" for text in report.header]
-    warning = " ".join(text for text in report.header if text.startswith("MIXED"))
-    for cohort in report.cohorts:
-        header, rows = leaderboard_rows(report, cohort.suite, cohort.name)
-        scale = ", ".join(f"{report.tasks[task]['title']} {value:g}" for task, value in cohort.y_max.items())
-        caption = f"{cohort.suite}, cohort {cohort.name}; y_max ({cohort.policy}): {scale}. {warning}".strip()
-        name = f"tab:{formats.latex_label(cohort.suite)}-{formats.latex_label(cohort.name)}"
-        parts.append(to_latex(header, rows, caption, name, left=4))
-    return "\n".join(parts)
+def point_row(point: Point) -> dict[str, Any]:
+    """One line of points.csv: `method` is the method, `label` the row's name."""
+    return row(point, POINT_COLUMNS) | {"method": point.base or point.method}
 
 
 def write_report(

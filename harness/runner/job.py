@@ -5,24 +5,24 @@ Everything the user can get wrong is found here, before a run folder is touched.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.closure.runs import code_version
 from harness.errors import UsageError
 from harness.generation import check_length, context_length
 from harness.packages import check_packages
 from harness.runner.models import ModelCache, ModelKey, reader_of
 from harness.runner.spec import RunSpec
 from harness.settings import layered
-from harness.store import RunFolder, code_version, run_id
+from harness.store import RunFolder, run_id
 from harness.text import Reader
 
 if TYPE_CHECKING:
     from methods.method import Method
-    from tasks.loaded import Loaded
+    from tasks.loading import Loaded
     from tasks.protocols import Protocol
 
 
@@ -163,16 +163,10 @@ def describe(choice: Choice, loaded: Loaded, backbone: Any, reader: Reader, cont
         "n_docs": len(loaded.docs),
         "seed": spec.seed,
         "dtype": backbone.packed or str(backbone.dtype).removeprefix("torch."),
-        "code_version": code_version(source_files(method)),
+        "code_version": code_version(method, spec.fidelity, protocol, backbone.arch),
     }
+    if protocol.metric == "pass@1":
+        from tasks.sandbox import confine
+
+        run["confinement"] = confine.choose(allow_unconfined=spec.unconfined).description
     return {"run_id": run_id(run), **run}
-
-
-def source_files(method: Method) -> list[Path]:
-    """The source that turns prompts into tokens: the engine, the backbones and the method's decoder."""
-    import methods
-
-    root = Path(methods.__file__).parent
-    files = [*root.glob("decoding/**/*.py"), *root.glob("backbones/**/*.py")]
-    spec = importlib.util.find_spec(method.decoder_module)
-    return [*files, Path(spec.origin)] if spec and spec.origin else files

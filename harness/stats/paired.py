@@ -1,5 +1,8 @@
 """Two runs on the same documents: what the difference is, and whether it can be told from chance.
 
+An interval and its p value never contradict each other: an interval leaves zero out exactly when p is under 0.05
+(`harness.stats.inversion`, `accuracy_interval`).
+
 Sources: McNemar 1947 (exact form: a sign test on the discordant pairs); Newcombe 1998, "Improved confidence intervals
 for the difference between binomial proportions based on paired data", method 10; Cohen 1988 (effect size g).
 """
@@ -13,19 +16,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from harness.stats.curves import AupRows, aup_rows, bootstrap_aups
-from harness.stats.intervals import percentile, resample_weights, wilson
+from harness.stats.areas import AreaRows, aup_rows
+from harness.stats.curves import bootstrap_aups
+from harness.stats.intervals import resample_weights, wilson
+from harness.stats.inversion import rank_interval, sign_p
 from harness.stats.samples import Samples
 
 Array = NDArray[np.float64]
+SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
 class AccuracyPair:
     """Accuracy of A minus B on the same documents.
 
-    difference, low, high: percentage points. only_a, only_b: documents that only one of them solves. p: McNemar exact.
-    g: Cohen's g, the share of discordant documents won by A, minus 0.5 (0.05 small, 0.15 medium, 0.25 large).
+    difference, low, high: percentage points (see `accuracy_interval`). only_a, only_b: documents that only one of them
+    solves. p: McNemar exact. g: Cohen's g, the share of discordant documents won by A, minus 0.5 (0.05 small, 0.15
+    medium, 0.25 large).
     """
 
     difference: float
@@ -85,6 +92,19 @@ def newcombe_paired(both: int, only_a: int, only_b: int, neither: int) -> tuple[
     return 100 * max(p_a - p_b - low, -1.0), 100 * min(p_a - p_b + high, 1.0)
 
 
+def accuracy_interval(both: int, only_a: int, only_b: int, neither: int) -> tuple[float, float]:
+    """The 95 % interval, in percentage points, of A - B: every difference that its test does not reject.
+
+    Zero is tested by McNemar's exact test, every other difference by Newcombe's method 10. The exact test is the more
+    careful of the two, so where they disagree the interval reaches to zero: it never gets shorter than Newcombe's, and
+    leaves zero out exactly when McNemar's p is under 0.05.
+    """
+    low, high = newcombe_paired(both, only_a, only_b, neither)
+    if mcnemar_exact(only_a, only_b) >= SIGNIFICANT:
+        return min(low, 0.0), max(high, 0.0)
+    return low, high
+
+
 def paired_accuracy(a: ArrayLike, b: ArrayLike) -> AccuracyPair:
     """A against B on the same documents; `a`, `b` are 0/1, `[n]`, document i at place i in both."""
     right_a, right_b = np.asarray(a, dtype=bool), np.asarray(b, dtype=bool)
@@ -92,7 +112,7 @@ def paired_accuracy(a: ArrayLike, b: ArrayLike) -> AccuracyPair:
         raise ValueError("A paired comparison needs the same documents on both sides.")
     only_a, only_b = int(np.sum(right_a & ~right_b)), int(np.sum(right_b & ~right_a))
     both, n = int(np.sum(right_a & right_b)), len(right_a)
-    low, high = newcombe_paired(both, only_a, only_b, n - both - only_a - only_b)
+    low, high = accuracy_interval(both, only_a, only_b, n - both - only_a - only_b)
     discordant = only_a + only_b
     return AccuracyPair(
         difference=100.0 * (only_a - only_b) / n if n else 0.0,
@@ -122,7 +142,7 @@ def paired_aup(
     b: Sequence[Samples],
     *,
     cohort: Mapping[str, Sequence[Samples]] | None = None,
-    aup: AupRows = aup_rows,
+    aup: AreaRows = aup_rows,
     seed: int = 0,
     draws: int = 2000,
 ) -> Difference:
@@ -145,10 +165,8 @@ def _safe(top: Array, bottom: Array) -> Array:
 
 def _difference(a: float, b: float, drawn_a: Array, drawn_b: Array) -> Difference:
     gaps = drawn_a - drawn_b
-    low, high = percentile(gaps)
-    ratio_low, ratio_high = percentile(_safe(drawn_a, drawn_b))
-    finite = gaps[np.isfinite(gaps)]
-    side = min(np.sum(finite <= 0), np.sum(finite >= 0)) if len(finite) else 0
+    low, high = rank_interval(gaps)
+    ratio_low, ratio_high = rank_interval(_safe(drawn_a, drawn_b))
     return Difference(
         a=a,
         b=b,
@@ -158,5 +176,5 @@ def _difference(a: float, b: float, drawn_a: Array, drawn_b: Array) -> Differenc
         ratio=a / b if b else float("nan"),
         ratio_low=ratio_low,
         ratio_high=ratio_high,
-        p=min(1.0, 2 * (float(side) + 1) / (len(finite) + 1)),
+        p=sign_p(gaps),
     )

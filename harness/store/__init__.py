@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.store.errors import BusyError, StoreError
 from harness.store.find import RUNS, find_run, find_runs
 from harness.store.folder import RunFolder
-from harness.store.identity import code_version, run_id
+from harness.store.identity import run_id
 from harness.store.merge import merge
 from harness.store.schema import SCHEMA_VERSION
 
@@ -23,7 +23,6 @@ __all__ = [
     "RunFolder",
     "Runs",
     "StoreError",
-    "code_version",
     "find_run",
     "find_runs",
     "load_runs",

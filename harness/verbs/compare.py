@@ -1,27 +1,65 @@
-"""`harness compare RUN_A RUN_B`: a paired comparison on the documents that both runs have."""
+"""`harness compare`: two runs or curves on the documents both have, or rows of a suite over all its tasks."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
-EXAMPLE = "Example: harness compare results/runs/mini/tad_speed/gsm8k results/runs/mini/d3llm/gsm8k"
+EXAMPLE = (
+    "Example: harness compare results/runs/mini/tad_speed/gsm8k results/runs/mini/d3llm/gsm8k   (curves)    "
+    "harness compare --suite mini tad_speed d3llm   (rows, over all tasks)"
+)
 
 
 def compare(
-    run_a: str = typer.Argument(help="A run: its folder, its id or the beginning of it; or a folder of one curve."),
-    run_b: str = typer.Argument(help="The run or folder to compare with."),
-    runs: list[str] = typer.Option(["results/runs"], "--runs", "--out", help="Stores to look for ids in."),
-    any_protocol: bool = typer.Option(False, "--any-protocol", help="Compare even though the protocols differ."),
+    names: list[str] = typer.Argument(
+        help="Two runs: each a folder, an id or the beginning of it, or a folder of one curve. With --suite: rows.",
+        metavar="RUN_A RUN_B | --suite SUITE ROW ROW...",
+    ),
+    runs: list[str] = typer.Option(["results/runs"], "--runs", "--out", help="Stores to look for runs in."),
+    suite: str = typer.Option(None, help="Compare rows (methods or labels) of this suite by their mean areas."),
+    tasks: str = typer.Option("", help="With --suite: only these tasks, comma separated."),
+    y_max: str = typer.Option("cohort", help="With --suite: cohort, method:NAME or file:PATH."),
+    any_protocol: bool = typer.Option(False, "--any-protocol", help="Compare although the protocols differ."),
+    mixed_curves: bool = typer.Option(
+        False, "--mixed-curves", help="Allow one curve over different weights or tokenizers."
+    ),
+    all_documents: bool = typer.Option(
+        False, "--all-documents", help="With --suite: each point keeps its own documents, not those all points share."
+    ),
     seed: int = typer.Option(0, "--seed", help="Seed of the bootstrap."),
-    draws: int = typer.Option(2000, "--draws", min=100, help="Resamplings of the bootstrap."),
+    draws: int = typer.Option(None, "--draws", min=100, help="Resamplings; 2000, and 10000 with --suite."),
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
-    """Compare two runs, or two curves, on the same documents: McNemar, paired bootstraps, and a verdict."""
+    """Compare two runs or curves on the same documents, or rows over all tasks: paired tests, and what can be said."""
+    from harness.errors import UsageError
+
+    if suite is not None:
+        options: dict[str, Any] = {"tasks": [name.strip() for name in tasks.split(",") if name.strip()], "y_max": y_max}
+        options |= {"any_protocol": any_protocol, "mixed_curves": mixed_curves, "all_documents": all_documents}
+        _rows(runs, suite, names, {**options, "seed": seed, "draws": draws or 10_000}, as_json)
+        return
+    if len(names) != 2:
+        raise UsageError(f"{len(names)} runs were named; give two, or --suite SUITE and two rows or more.")
+    _pair(names, runs, any_protocol, mixed_curves, seed, draws or 2000, as_json)
+
+
+def _pair(
+    names: list[str], runs: list[str], any_protocol: bool, mixed_curves: bool, seed: int, draws: int, as_json: bool
+) -> None:
     from harness.compare import compare as pair
     from harness.compare import side
+    from harness.errors import UserError
     from harness.show import print_json
 
-    result = pair(side(run_a, runs), side(run_b, runs), any_protocol=any_protocol, seed=seed, draws=draws)
+    try:
+        a, b = (side(name, runs, mixed_curves=mixed_curves) for name in names)
+        result = pair(a, b, any_protocol=any_protocol, seed=seed, draws=draws)
+    except UserError as error:
+        if as_json:
+            print_json({"error": str(error)})
+        raise
     if as_json:
         print_json(result.as_dict())
         return
@@ -30,3 +68,25 @@ def compare(
         print(f"Note: {note}")
     for sentence in result.verdict:
         print(sentence)
+
+
+def _rows(runs: list[str], suite: str, rows: list[str], options: dict[str, Any], as_json: bool) -> None:
+    from harness.show import print_json, print_table
+    from reports.errors import ReportError
+    from reports.row_comparison import compare_suite
+
+    try:
+        found = compare_suite(runs, suite, rows, **options)
+    except ReportError as error:
+        if as_json:
+            print_json({"error": str(error)})
+        raise
+    if as_json:
+        print_json(found.as_dict())
+        return
+    for note in found.notes:
+        typer.echo(f"Note: {note}", err=True)
+    print_table(found.table())
+    for sentence in found.verdict:
+        print(sentence)
+    print_table(found.rank_table())

@@ -21,18 +21,18 @@ def doctor(
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
     """List what is missing before anything is downloaded, each with the command that fixes it; exit 1 if so."""
-    from harness.doctor import Wish, checks
+    from harness.doctor import Request, checks
     from harness.show import print_json
 
-    wish = Wish(suite, checkpoint, adapter, device, dtype, batch_size, gen_length, offline)
-    found = list(checks(wish))
+    request = Request(suite, checkpoint, adapter, device, dtype, batch_size, gen_length, offline)
+    found = list(checks(request))
     missing = [one for one in found if one.state == "missing"]
     if as_json:
         print_json({"ok": not missing, "findings": [one.as_dict() for one in found]})
     else:
         _print(found)
-        asked = checkpoint or suite or "this machine"
-        print(f"\n{asked}: {'nothing is missing.' if not missing else f'{len(missing)} missing.'}")
+        subject = checkpoint or suite or "this machine"
+        print(f"\n{subject}: {'nothing is missing.' if not missing else f'{len(missing)} missing.'}")
     if missing:
         raise typer.Exit(1)
 

@@ -20,8 +20,8 @@ from matplotlib.text import Text
 from reports.style import Theme
 
 FORMATS = ("png", "svg", "pdf")
-DPI = 150
-SIZE = (7.6, 4.7)
+DPI = 200
+SIZE = (5.4, 4.0)  # inches; at a column's width of 3.4 the smallest text has 5 points
 FONTS = ["Inter", "Helvetica Neue", "Arial", "Liberation Sans", "DejaVu Sans"]
 
 
@@ -49,7 +49,7 @@ def settings(theme: Theme) -> dict[str, Any]:
         "ytick.major.size": 3,
         "font.family": "sans-serif",
         "font.sans-serif": [name for name in FONTS if name in _installed()],
-        "font.size": 9.5,
+        "font.size": 9.0,
         "text.parse_math": False,
         "svg.fonttype": "none",
         "svg.hashsalt": "harness",
@@ -65,14 +65,15 @@ def _installed() -> set[str]:
 def canvas(
     theme: Theme, title: str, subtitle: str, size: tuple[float, float] = SIZE, polar: bool = False
 ) -> tuple[Figure, Axes]:
-    """A figure with one axes, a bold title and a faint line under it, both aligned left."""
+    """A figure with one axes, a bold title and faint lines under it, all aligned left."""
     figure = plt.figure(figsize=size)
-    height = size[1]
-    top = 1 - 0.78 / height
-    box = (0.2, 0.09, 0.6, top - 0.16) if polar else (0.085, 0.56 / height, 0.885, top - 0.56 / height)
+    width, height = size
+    top = 1 - (0.62 + 0.16 * (1 + subtitle.count("\n"))) / height
+    left, bottom = 0.55 / width, 0.48 / height
+    box = (0.2, 0.09, 0.6, top - 0.16) if polar else (left, bottom, 1 - left - 0.12 / width, top - bottom)
     axes = figure.add_axes(box, projection="polar" if polar else None)
-    figure.text(0.022, 1 - 0.30 / height, title, fontsize=13, fontweight="bold", va="center")
-    figure.text(0.022, 1 - 0.55 / height, subtitle, fontsize=8.8, color=theme.faint, va="center")
+    figure.text(0.1 / width, 1 - 0.26 / height, title, fontsize=12, fontweight="bold", va="center")
+    figure.text(0.1 / width, 1 - 0.43 / height, subtitle, fontsize=8.0, color=theme.faint, va="top", linespacing=1.35)
     return figure, axes
 
 
@@ -119,7 +120,7 @@ class Labels:
         self.frame = axes.get_window_extent(self.renderer).extents
         self.points_per_pixel = 72 / axes.figure.dpi
 
-    def put(self, x: float, y: float, text: str, color: str, size: float = 8.8) -> None:
+    def put(self, x: float, y: float, text: str, color: str, size: float = 8.4) -> None:
         """Write `text` near the data point (x, y), with a thin leader if it had to move away."""
         anchor = self.axes.transData.transform((x, y))
         label = self.axes.annotate(

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 from reports.cohort import counts
 from reports.figures.base import FORMATS, save, settings, slug
-from reports.figures.curves import task_curves
-from reports.figures.forks import cores, fork_map
+from reports.figures.curves import curve_panels, task_curves
 from reports.figures.overview import aup_bars, aup_radar
+from reports.figures.parallel_figures import cores, fork_map
 from reports.figures.speed import positions, tps_accuracy
 from reports.model import Cohort, Point, Report
 from reports.style import THEMES, Theme
@@ -62,8 +62,14 @@ def _cohort(report: Report, cohort: Cohort, points: Sequence[Point]) -> Iterator
         heading = f"{titles[task]}: accuracy against parallelism"
         yield (
             f"{where}/{slug(task)}",
-            lambda theme, task=task, heading=heading: task_curves(cohort, points, task, heading, theme, drop),  # type: ignore[misc]
+            lambda theme, task=task, heading=heading: task_curves(  # type: ignore[misc]
+                cohort, points, task, heading, theme, drop, report.leaderboard
+            ),
         )
+    yield (
+        f"{where}/curves",
+        lambda theme: curve_panels(cohort, points, titles, theme, drop, report.leaderboard),
+    )
     yield f"{where}/aup-bars", lambda theme: aup_bars(cohort, report.aup, report.leaderboard, titles, theme)
     if len(cohort.tasks) > 2:
         yield f"{where}/aup-radar", lambda theme: aup_radar(cohort, report.leaderboard, titles, theme)
@@ -91,8 +97,8 @@ def _positions(report: Report) -> Iterator[tuple[str, Draw]]:
         if point.positions_per_token:
             groups.setdefault((point.suite, point.source, point.task), []).append(point)
     for (suite, source, task), points in groups.items():
-        heading = f"{report.tasks[task]['title']}: what a forward costs"
-        subtitle = f"{suite}   {source}   right: more work per token; up: fewer forwards per token"
+        heading = f"{report.tasks[task]['title']}: what a forward pass costs"
+        subtitle = f"{suite}   {source}   right: more work per token; up: fewer forward passes per token"
         yield (
             f"{slug(suite)}/{slug(source)}/positions-{slug(task)}",
             lambda theme, points=points, heading=heading, subtitle=subtitle: positions(

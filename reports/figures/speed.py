@@ -1,4 +1,4 @@
-"""What a forward costs: tokens per second against accuracy, and TPF against token positions computed per token."""
+"""What a forward pass costs: tokens per second against accuracy, and TPF against token positions computed per token."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def positions(points: Sequence[Point], heading: str, subtitle: str, theme: Theme
     """TPF against positions per token, both logarithmic: two methods of equal TPF may differ much in work per token."""
     figure, axes = canvas(theme, heading, subtitle)
     axes.set_xlabel("token positions computed per token kept (log scale)")
-    axes.set_ylabel("tokens per forward, TPF (log scale)")
+    axes.set_ylabel("tokens per forward pass, TPF (log scale)")
     axes.set_xscale("log")
     axes.set_yscale("log")
     segments: list[Any] = []

@@ -17,7 +17,7 @@ from reports.page.payload import is_mini, payload, replay_groups, sample
 LIMIT = 6_000_000
 STYLES = ("base", "tables", "charts", "replay")
 SCRIPTS = (
-    *("text", "state", "aup", "controls", "leaderboard", "details", "findings"),
+    *("text", "state", "aup", "controls", "leaderboard", "comparisons", "details", "findings"),
     *("chart", "curves", "replay_model", "replay_canvas", "replay", "main"),
 )
 
@@ -97,6 +97,6 @@ def plain_tables(report: Report) -> list[tuple[str, list[Mapping[str, Any]]]]:
 
 
 def _plain(row: LeaderRow) -> dict[str, Any]:
-    numbers = {key: f"{getattr(row, key):.2f}" for key in ("avg_accuracy", "avg_tpf", "avg_aup")}
+    numbers = {key: f"{getattr(row, key):.2f}" for key in ("avg_accuracy", "avg_tpf", "avg_aup_clipped", "avg_aup")}
     rank = "unranked" if row.rank is None else str(row.rank)
     return {"rank": rank, "method": row.method, "source": row.source, "n_tasks": row.n_tasks, **numbers}

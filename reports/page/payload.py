@@ -9,6 +9,7 @@ from typing import Any
 from reports.audit_page import HEADS
 from reports.cohort import counts, members_points
 from reports.model import Cohort, Point, Report
+from reports.text import neighbours, settings_beside
 
 SUITE_TITLES = {"mini": "Mini (embedded)", "llada": "LLaDA", "dream": "Dream", "dream_coder": "Dream-Coder"}
 # matplotlib's markers, as reports/style.py has them, in Plotly's words.
@@ -35,6 +36,11 @@ def payload(report: Report) -> dict[str, Any]:
         "leaderboard": [asdict(row) for row in report.leaderboard],
         "checks": {name: HEADS.get(name, name) for name in dict.fromkeys(found.check for found in report.findings)},
         "findings": [{"n": n, **asdict(found), "data": None} for n, found in enumerate(report.findings)],
+        "comparisons": [asdict(one) for item in report.cohorts for one in neighbours(report, item.suite, item.name)],
+        "settings": {
+            f"{item.suite}\n{item.name}": settings_beside(report, item.name, item.suite, item.tasks)
+            for item in report.cohorts
+        },
         "protocols": [asdict(card) for card in report.protocols],
         "speeds": [speed(row) for row in report.tps if row["source"] != "run"],
         "prompts": [],

@@ -342,21 +342,6 @@ def test_the_continuing_command_is_a_command(spec: Spec) -> None:
     assert text.endswith("--allow-unconfined-code")
 
 
-def test_code_version_follows_the_decoder_source(tmp_path: Path) -> None:
-    from harness.store import code_version
-    from harness.store.identity import _digest
-
-    file = tmp_path / "loop.py"
-    file.write_text("a = 1\n")
-    first = code_version([file])
-    file.write_bytes(b"a = 1\r\n")
-    _digest.cache_clear()
-    assert code_version([file]) == first
-    file.write_text("a = 2\n")
-    _digest.cache_clear()
-    assert code_version([file]) != first
-
-
 def test_events_count_up_to_the_total(spec: Spec, models: Any) -> None:
     events: list[Event] = []
     run(spec(), models=models, progress=events.append)

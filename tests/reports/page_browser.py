@@ -93,13 +93,13 @@ class Page:
             self.js("return [...document.querySelectorAll('#board tr[data-row]')].map((r) => r.dataset.method)")
         )
 
-    def cells(self) -> dict[tuple[str, str, str], float]:
-        """(method, source, task) -> the AUP that the page computed."""
+    def cells(self, kind: str = "aup") -> dict[tuple[str, str, str], float]:
+        """(method, source, task) -> the area that the page computed; kind: "aup" or "clipped"."""
         script = (
             "return [...document.querySelectorAll('#board td[data-task][data-aup]')].map((c) => [c.closest('tr')"
-            ".dataset.method, c.closest('tr').dataset.source, c.dataset.task, c.dataset.aup])"
+            ".dataset.method, c.closest('tr').dataset.source, c.dataset.task, c.dataset[arguments[0]]])"
         )
-        return {(method, source, task): float(value) for method, source, task, value in self.js(script)}
+        return {(method, source, task): float(value) for method, source, task, value in self.js(script, kind)}
 
     def problems(self) -> list[str]:
         """What the console holds: errors, warnings, blocked content."""

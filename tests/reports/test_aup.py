@@ -138,7 +138,7 @@ def test_the_weight_at_the_ends_of_y_max() -> None:
     assert weight(0.25, 0.5) == pytest.approx(math.exp(-1.5))  # a cohort below one percent is a cohort like any other
 
 
-NO_TPF = "TPF {} is not a positive number of tokens per forward."
+NO_TPF = "TPF {} is not a positive number of tokens per forward pass."
 NO_PERCENT = "Accuracy {} is not a percentage from 0 to 100."
 NO_TOP = "y_max {} is not an accuracy in percent."
 ABOVE_ZERO = "y_max 0 says that no method solved anything, but a point is above 0."

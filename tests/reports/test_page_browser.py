@@ -79,6 +79,22 @@ def test_every_cohort_equals_the_rows_of_aup_csv(page: Page, fixture: Report) ->
         rows = [row for row in fixture.aup if (row.suite, row.cohort) == (cohort.suite, cohort.name)]
         expected = {(row.method, row.source, row.task): row.aup for row in rows}
         assert page.cells() == pytest.approx(expected, rel=1e-12)
+        clipped = {(row.method, row.source, row.task): row.aup_clipped for row in rows}
+        assert page.cells("clipped") == pytest.approx(clipped, rel=1e-12)
+
+
+def test_the_rank_is_by_clipped_aup_for_runs_and_by_aup_for_a_paper(page: Page, fixture: Report) -> None:
+    for cohort in fixture.cohorts:
+        page.choose("suite", cohort.suite)
+        page.choose("cohort", cohort.name)
+        page.choose("ymax", "cohort")
+        rows = [row for row in fixture.leaderboard if (row.suite, row.cohort) == (cohort.suite, cohort.name)]
+        shown = page.js(
+            "return [...document.querySelectorAll('#board tr[data-row]')].map((r) => [r.dataset.method, "
+            "r.dataset.source, r.querySelector('td.rank').firstChild.textContent])"
+        )
+        expected = {(row.method, row.source, "unranked" if row.rank is None else str(row.rank)) for row in rows}
+        assert {tuple(item) for item in shown} == expected
 
 
 def test_y_max_switch_equals_python(page: Page, fixture: Report) -> None:
@@ -131,13 +147,21 @@ def test_findings_stand_at_their_cells_and_lead_back(page: Page) -> None:
 
 
 def test_charts_draw_measured_points_and_straight_segments(page: Page) -> None:
-    lines = page.js(f"return {GSM8K}.data.map((t) => [t.x, t.y, t.mode, t.line?.shape])")
+    traces = page.js(f"return {GSM8K}.data.map((t) => [t.x, t.y, t.mode, t.line?.shape, t.line?.dash])")
     measured = {tuple(pair) for tasks in CURVES.values() for pair in tasks["gsm8k"]}
-    assert {(x, y) for xs, ys, _, _ in lines for x, y in zip(xs, ys, strict=True)} == measured
-    assert {shape for _, _, mode, shape in lines if "lines" in mode} == {"linear"}
-    assert [[9.0], [41.0]] in [line[:2] for line in lines]  # the dropped point stands apart
+    marked = [trace[:2] for trace in traces if trace[2] == "markers"]
+    assert {(x, y) for xs, ys in marked for x, y in zip(xs, ys, strict=True)} == measured
+    assert [[9.0], [41.0]] in marked  # the point that AUP drops stands apart
+    lines = [trace for trace in traces if trace[2] == "lines"]
+    assert {shape for *_, shape, _ in lines} == {"linear"}
+    # tad_speed falls below 57 between its last two points: solid up to there, dashed behind
+    solid, dashed = ([t for t in lines if t[4] == dash and (9.0 in t[0] or 7.5 in t[0])] for dash in ("solid", "dash"))
+    cut = 7.5 + 1.5 * (58.5 - 57) / (58.5 - 41)
+    assert solid[0][0][-1] == pytest.approx(cut)
+    assert solid[0][1][-1] == pytest.approx(57)
+    assert dashed[0][0] == pytest.approx([cut, 9.0])
     page.choose("suite", "llada")
-    symbols = page.js(f"return {GSM8K}.data.flatMap((t) => t.marker.symbol)")
+    symbols = page.js(f"return {GSM8K}.data.flatMap((t) => t.marker?.symbol ?? [])")
     assert any(symbol.endswith("-open") for symbol in symbols)
 
 
@@ -153,7 +177,7 @@ def test_chart_by_keyboard_and_legend(page: Page) -> None:
     assert "Vanilla" in page.text("#pinned")
     page.click('#legend button[data-method="tad_speed"]')
     assert page.js("return document.activeElement.ariaPressed") == "false"
-    assert page.js(f"return {GSM8K}.data.length") == 2
+    assert page.js(f"return {GSM8K}.data.filter((t) => t.mode === 'markers').length") == 2
 
 
 def test_hover_shows_the_point(page: Page) -> None:
@@ -174,7 +198,7 @@ def test_hover_shows_the_point(page: Page) -> None:
 
 def test_other_views_say_what_is_not_measured(page: Page) -> None:
     page.choose("view", "tps")
-    assert page.js(f"return {GSM8K}.data.length") == 4
+    assert page.js(f"return {GSM8K}.data.filter((t) => t.mode === 'markers').length") == 4
     page.choose("suite", "llada")
     assert "Not measured" in page.text("figure[data-task=math] .plot")
     assert page.js(f"return {GSM8K}.data.length") >= 1
@@ -201,7 +225,7 @@ def test_replay_reaches_the_stored_text(page: Page) -> None:
     assert canvas(page, "left") == canvas(page, "right") == slow["text"] == fast["text"]
     assert "forward 17 of 17" in page.text("#side-left .replay-status")
     assert "forward 4 of 4" in page.text("#side-right .replay-status")
-    assert "4.00 tokens per forward" in page.text("#side-right .replay-status")
+    assert "4.00 tokens per forward pass" in page.text("#side-right .replay-status")
     assert "equals the canvas" in page.text("#side-left details")
 
 
@@ -230,13 +254,13 @@ def test_a_task_that_nobody_solves_stands_at_zero(chrome: Any, tmp_path: Path) -
     page = Page(chrome, tmp_path / "index.html")
     assert page.cells() == {("tad_speed", "run", "gsm8k"): 0.0, ("vanilla", "run", "gsm8k"): 0.0}
     assert page.methods() == [row.method for row in made.leaderboard] == ["tad_speed", "vanilla"]
-    ranks = "return [...document.querySelectorAll('#board td.rank')].map((c) => Number(c.textContent))"
+    ranks = "return [...document.querySelectorAll('#board td.rank')].map((c) => Number(c.firstChild.textContent))"
     assert page.js(ranks) == [row.rank for row in made.leaderboard] == [1, 1]
     assert page.text('#board tr[data-method="vanilla"] td[data-task="gsm8k"] .value') == "0.00"
     for policy in ("method:vanilla", "100"):
         page.choose("ymax", policy)
         assert set(page.cells().values()) == {0.0}
-    assert page.js(f"return {GSM8K}.data.length") == 2
+    assert page.js(f"return {GSM8K}.data.filter((t) => t.mode === 'markers').length") == 2
     assert page.problems() == []
 
 

@@ -48,10 +48,17 @@ def test_csv_columns_and_values(report: Report, tmp_path: Path) -> None:
     assert tuple(boards[0]) == LEADERBOARD_COLUMNS
     assert tuple(aups[0]) == AUP_COLUMNS
     assert tuple(points[0]) == POINT_COLUMNS
-    assert ",".join(LEADERBOARD_COLUMNS) == "suite,method,source,n_tasks,avg_accuracy,avg_tpf,avg_aup,cohort"
-    assert ",".join(AUP_COLUMNS) == "suite,task,method,source,aup,aup_lo,aup_hi,y_max,alpha,n_points,cohort"
+    assert ",".join(LEADERBOARD_COLUMNS) == (
+        "suite,method,source,n_tasks,avg_accuracy,avg_tpf,avg_aup,cohort,"
+        "avg_aup_clipped,avg_aup_clipped_lo,avg_aup_clipped_hi"
+    )
+    assert ",".join(AUP_COLUMNS) == (
+        "suite,task,method,source,aup,aup_lo,aup_hi,y_max,alpha,n_points,cohort,"
+        "aup_clipped,aup_clipped_lo,aup_clipped_hi"
+    )
     assert ",".join(POINT_COLUMNS) == (
-        "suite,task,method,source,setting,tpf,accuracy,tpf_lo,tpf_hi,acc_lo,acc_hi,n_samples,nominal,run_id"
+        "suite,task,method,source,setting,tpf,accuracy,tpf_lo,tpf_hi,acc_lo,acc_hi,n_samples,nominal,run_id,"
+        "label,axis,axis_value,train_seed,revisions,remasks,afp,kendall_tau"
     )
     assert {row["source"] for row in points} == {"run"}
     assert {row["nominal"] for row in points} == {"0"}
@@ -111,17 +118,20 @@ def test_published_files(tmp_path: Path) -> None:
 def test_figures(report: Report, tmp_path: Path) -> None:
     paths = draw_all(report, tmp_path, themes=(LIGHT,), formats=("svg",))
     names = {str(path.relative_to(tmp_path)) for path in paths}
-    assert {f"mini/run/{name}-light.svg" for name in ("gsm8k", "aup-bars", "aup-radar", "positions-math")} <= names
+    assert {
+        f"mini/run/{name}-light.svg" for name in ("gsm8k", "curves", "aup-bars", "aup-radar", "positions-math")
+    } <= names
     assert "mini/run/tps-gsm8k-harness-cpu-light.svg" in names
     assert all(path.stat().st_size > 2000 for path in paths)
     svg = (tmp_path / "mini/run/gsm8k-light.svg").read_text()
     assert "TAD (Speed)" in svg
     assert look("tad_speed").light.lower() in svg
-    assert "dropped from AUP" in svg
+    assert "behind the cut" in svg
+    assert "stroke-dasharray" in svg  # tad_speed falls below the floor at its last point
 
 
 def one_figure(report: Report) -> Report:
-    """The report cut down to one task, so that two figures are drawn."""
+    """The report cut down to one task, so that three figures are drawn."""
     one = replace(
         report, cohorts=report.cohorts[:1], tps=(), points=tuple(p for p in report.points if p.task == "gsm8k")
     )
@@ -186,7 +196,7 @@ def test_a_report_at_zero_percent(tmp_path: Path) -> None:
     made = collect([tmp_path / "runs"], draws=50)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert len(draw_all(made, tmp_path, themes=(LIGHT,), formats=("svg",))) == 11
+        assert len(draw_all(made, tmp_path, themes=(LIGHT,), formats=("svg",))) == 12
     write_tables(made, tmp_path)
     assert {(row["aup"], row["y_max"]) for row in rows(tmp_path / "aup.csv")} == {("0.0", "0.0")}
     assert {row["accuracy"] for row in rows(tmp_path / "points.csv")} == {"0.0"}

@@ -213,7 +213,7 @@ def test_different_documents_lengths_and_weights_are_flagged(tmp_path: Path) -> 
     make_run(tmp_path, threshold=0.2, gen_length=512, checkpoint_fingerprint="other", data_fingerprint="other")
     for threshold in (0.3, 0.4):
         make_run(tmp_path, "d2f", threshold=threshold, tokenizer_fingerprint=str(threshold))
-    report = collect([tmp_path])
+    report = collect([tmp_path], mixed_curves=True)
     for check in (
         "different-samples",
         "different-length",

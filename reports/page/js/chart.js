@@ -1,9 +1,9 @@
 // One chart: traces and layout for Plotly. Segments between measured points are straight; nothing is fitted.
 
 const VIEWS = {
-  tpf: { label: "Accuracy and TPF", x: (p) => p.tpf, y: (p) => p.accuracy, xTitle: "TPF, tokens per forward", yTitle: "Accuracy, %", ex: ["tpf_lo", "tpf_hi"], ey: ["acc_lo", "acc_hi"] },
+  tpf: { label: "Accuracy and TPF", x: (p) => p.tpf, y: (p) => p.accuracy, xTitle: "TPF, tokens per forward pass", yTitle: "Accuracy, %", ex: ["tpf_lo", "tpf_hi"], ey: ["acc_lo", "acc_hi"] },
   tps: { label: "Accuracy and TPS", x: (p) => p.tps, y: (p) => p.accuracy, xTitle: "TPS, tokens per second", yTitle: "Accuracy, %", ex: null, ey: ["acc_lo", "acc_hi"] },
-  positions: { label: "TPF and positions per token", x: (p) => p.positions_per_token, y: (p) => p.tpf, xTitle: "Positions computed per token", yTitle: "TPF, tokens per forward", ex: null, ey: ["tpf_lo", "tpf_hi"] },
+  positions: { label: "TPF and positions per token", x: (p) => p.positions_per_token, y: (p) => p.tpf, xTitle: "Positions computed per token", yTitle: "TPF, tokens per forward pass", ex: null, ey: ["tpf_lo", "tpf_hi"] },
 };
 const MARGIN = { l: 52, r: 14, t: 8, b: 42 };
 const HEIGHT = 330;
@@ -21,7 +21,7 @@ function chartSeries(task) {
     const speeds = state.view === "tps" ? DATA.speeds.filter((s) => sameRow(s, row) && s.task === task) : [];
     const points = [...pointsOf(row, task), ...speeds].filter((p) => isNumber(view.x(p)) && isNumber(view.y(p)));
     const { kept, dropped, floor } = aupSplit(points, DROP);
-    return { row, kept, dropped, floor, extra: points.filter((p) => !kept.includes(p) && !dropped.includes(p)) };
+    return { row, kept, dropped, floor, cut: aupCut(points, DROP), extra: points.filter((p) => !kept.includes(p) && !dropped.includes(p)) };
   }).filter((s) => s.kept.length + s.dropped.length + s.extra.length);
 }
 
@@ -35,17 +35,25 @@ function errorBar(points, value, keys, color) {
 
 function seriesTraces(series) {
   const view = VIEWS[state.view];
-  const { row, kept, dropped, extra } = series;
+  const { row, kept, dropped, extra, cut } = series;
   const about = method(row.method);
   const color = colorOf(row.method);
   const faded = state.focus && state.focus !== row.method;
   const shade = (opacity) => (faded ? opacity * 0.18 : opacity);
   const trace = (points, rest) => ({ type: "scatter", hoverinfo: "none", showlegend: false, x: points.map(view.x), y: points.map(view.y), customdata: points.map((p) => p.index), mode: "markers", ...rest });
   const order = state.view === "tpf" ? kept : [...kept].sort((a, b) => view.x(a) - view.x(b));
-  const symbols = order.map((p) => about.symbol + (p.nominal ? "-open" : ""));
-  const traces = [trace(order, { mode: order.length > 1 ? "lines+markers" : "markers", opacity: shade(1), line: { color, width: state.focus === row.method ? 2.6 : 1.7, shape: "linear", dash: about.dash },
-    marker: { color, size: 8, symbol: symbols, line: { color, width: 1.4 } }, error_x: errorBar(order, view.x, view.ex, color), error_y: errorBar(order, view.y, view.ey, color) })];
-  if (dropped.length) traces.push(trace(dropped, { opacity: shade(0.8), marker: { color, size: 7, symbol: "x-thin", line: { color, width: 1.6 } } }));
+  const width = state.focus === row.method ? 2.6 : 1.7;
+  const marked = (points, opacity, size) => trace(points, { opacity: shade(opacity), marker: { color, size, symbol: points.map((p) => about.symbol + (p.nominal ? "-open" : "")), line: { color, width: 1.4 } }, error_x: errorBar(points, view.x, view.ex, color), error_y: errorBar(points, view.y, view.ey, color) });
+  const segment = (points, dash) => trace(points, { mode: "lines", hoverinfo: "skip", customdata: undefined, opacity: shade(1), line: { color, width, shape: "linear", dash } });
+  const traces = [];
+  if (state.view === "tpf") {
+    // solid up to the cut of clipped AUP, dashed behind it
+    const counted = cut.cut ? [...cut.before, cut.cut] : cut.before;
+    if (counted.length > 1) traces.push(segment(counted, "solid"));
+    if (cut.cut) traces.push(segment([cut.cut, ...cut.behind], "dash"));
+  } else if (order.length > 1) traces.push(segment(order, about.dash));
+  traces.push(marked(order, 1, 8));
+  if (dropped.length) traces.push(marked(dropped, 0.6, 6));
   if (extra.length) traces.push(trace(extra, { opacity: shade(0.45), marker: { color, size: 6, symbol: about.symbol + "-open", line: { color, width: 1 } } }));
   return traces;
 }
@@ -89,7 +97,8 @@ function endLabels(list, x, y, width) {
   const tall = HEIGHT - MARGIN.t - MARGIN.b;
   const wide = width - MARGIN.l - MARGIN.r;
   const labels = list.map((s) => {
-    const points = s.kept.length ? s.kept : seriesPoints(s);
+    const points = seriesPoints(s).filter((p) => !s.extra.includes(p));
+    if (!points.length) points.push(...s.extra);
     const last = points.reduce((a, b) => (view.x(b) > view.x(a) ? b : a));
     const text = titleOf(s.row.method);
     return { s, text, px: ((view.x(last) - x[0]) / (x[1] - x[0])) * wide, py: ((y[1] - view.y(last)) / (y[1] - y[0])) * tall, wide: 6.3 * text.length, last };

@@ -8,14 +8,14 @@ const pointTags = (p) => [p.status === "commented" ? "commented out at its sourc
   .filter(Boolean).map((f) => [" ", el("span", { class: "tag" }, f)]).flat();
 
 function pointTable(points, withMethod) {
-  const heads = [withMethod ? "Method" : null, "Task", "Setting", "TPF", "95 %", "Accuracy", "95 %", "n", "TPS", "Positions/token"];
+  const heads = [withMethod ? "Method" : null, "Task", "Setting", "TPF", "95 %", "Accuracy", "95 %", "n", "TPS", "Positions/token", "AFP", "Kendall's τ"];
   const lines = points.map((p) => el("tr", {},
     withMethod ? el("td", {}, swatch(p.method), titleOf(p.method)) : null,
     el("td", {}, taskTitle(p.task)),
     el("td", {}, el("span", { class: "untrusted" }, settingText(p.setting) || "–"), pointTags(p), p.command ? el("details", { class: "small" }, el("summary", {}, "command"), commandLine(p.command)) : null),
     el("td", { class: "num" }, fixed(p.tpf, 2) + (p.nominal ? " nominal" : "")), el("td", { class: "num soft" }, range(p.tpf_lo, p.tpf_hi, 2)),
     el("td", { class: "num" }, fixed(p.accuracy, 2)), el("td", { class: "num soft" }, range(p.acc_lo, p.acc_hi, 1)),
-    el("td", { class: "num" }, p.n_samples ?? "–"), el("td", { class: "num" }, fixed(p.tps, 1)), el("td", { class: "num" }, fixed(p.positions_per_token, 1))));
+    el("td", { class: "num" }, p.n_samples ?? "–"), el("td", { class: "num" }, fixed(p.tps, 1)), el("td", { class: "num" }, fixed(p.positions_per_token, 1)), el("td", { class: "num" }, fixed(p.afp, 2)), el("td", { class: "num" }, fixed(p.kendall_tau, 2))));
   return el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, ...heads.filter(Boolean).map((h, i) => el("th", { scope: "col", class: i > 1 + Boolean(withMethod) ? "num" : "" }, h)))), el("tbody", {}, ...lines)));
 }
 
@@ -23,10 +23,10 @@ function aupTable(row, board) {
   const lines = board.tasks.filter((t) => row.cells[t].aup !== null).map((t) => {
     const cell = row.cells[t];
     const { kept, dropped, floor } = aupSplit(cell.points, DROP);
-    return el("tr", {}, el("td", {}, taskTitle(t)), el("td", { class: "num" }, fixed(cell.aup, 2)), el("td", { class: "num soft" }, cell.reported ? range(cell.reported.aup_lo, cell.reported.aup_hi, 1) : ""),
+    return el("tr", {}, el("td", {}, taskTitle(t)), ...["aup_clipped", "aup"].flatMap((kind) => [el("td", { class: "num" }, fixed(cell[kind], 2)), el("td", { class: "num soft" }, cell.reported ? range(cell.reported[kind + "_lo"], cell.reported[kind + "_hi"], 1) : "")]),
       el("td", { class: "num" }, fixed(board.tops[t], 2)), el("td", { class: "num" }, kept.length), el("td", { class: "num" }, dropped.length ? dropped.length + " below " + fixed(floor, 2) : "0"));
   });
-  const heads = ["Task", "AUP", "95 %", "y_max", "Points", "Dropped"];
+  const heads = ["Task", "Clipped AUP", "95 %", "AUP", "95 %", "y_max", "Points in AUP", "Dropped by AUP"];
   return el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, ...heads.map((h, i) => el("th", { scope: "col", class: i ? "num" : "" }, h)))), el("tbody", {}, ...lines)));
 }
 

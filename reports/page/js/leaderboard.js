@@ -2,21 +2,21 @@
 
 function boardColumns(tasksShown, tops) {
   const columns = [
-    { key: "rank", label: "#", title: "Rank by average AUP; only rows with every task are ranked" },
+    { key: "rank", label: "#", title: "Rank by average " + AREA_NAMES[rankedBy()] + "; only rows with every task are ranked" },
     { key: "method", label: "Method", text: true, title: "Method and where its numbers come from" },
     { key: "n_tasks", label: "Tasks", title: "Tasks this row really has" },
     { key: "avg_accuracy", label: "Accuracy", avg: true, title: "Mean accuracy in percent over the row's tasks, at the points shown" },
-    { key: "avg_tpf", label: "TPF", avg: true, title: "Mean tokens per forward over the row's tasks, at the points shown" },
-    { key: "avg_aup", label: "AUP", avg: true, title: "Mean AUP over the row's tasks, recomputed here from the points" },
+    { key: "avg_tpf", label: "TPF", avg: true, title: "Mean tokens per forward pass over the row's tasks, at the points shown" },
+    ...[rankedBy(), OTHER[rankedBy()]].map((kind) => ({ key: "avg_" + kind, label: AREA_NAMES[kind], avg: true, title: "Mean " + AREA_NAMES[kind] + " over the row's tasks, recomputed here from the points" })),
   ];
   for (const task of tasksShown)
-    columns.push({ mark: findingMark(findingsOfTable().filter((f) => f.tasks.includes(task) && f.level !== "note")), key: "task:" + task, label: taskTitle(task), task, under: "y_max " + fixed(tops[task], 2), title: "AUP; below it accuracy @ TPF of the point shown" });
+    columns.push({ mark: findingMark(findingsOfTable().filter((f) => f.tasks.includes(task) && f.level !== "note")), key: "task:" + task, label: taskTitle(task), task, under: "y_max " + fixed(tops[task], 2), title: AREA_NAMES[rankedBy()] + "; below it the other AUP, and accuracy @ TPF of the point shown" });
   return columns;
 }
 
 function sortValue(row, key) {
   if (key === "method") return titleOf(row.method).toLowerCase();
-  if (key.startsWith("task:")) return row.cells[key.slice(5)]?.aup ?? null;
+  if (key.startsWith("task:")) return row.cells[key.slice(5)]?.[rankedBy()] ?? null;
   return row[key] ?? null;
 }
 
@@ -24,8 +24,9 @@ function sortValue(row, key) {
 function sortRows(rows, { key, down }) {
   return [...rows].sort((a, b) => {
     const [x, y] = [sortValue(a, key), sortValue(b, key)];
+    if (key === "rank" && (x === null || y === null) && x === y) return (b["avg_" + rankedBy()] ?? -1) - (a["avg_" + rankedBy()] ?? -1);
     if (x === null || y === null) return (x === null) - (y === null);
-    if (key === "avg_aup" && a.ranked !== b.ranked) return a.ranked ? -1 : 1;
+    if (key.startsWith("avg_aup") && a.ranked !== b.ranked) return a.ranked ? -1 : 1;
     const order = typeof x === "string" ? x.localeCompare(y) : x - y;
     return (down ? -order : order) || (a.method < b.method ? -1 : Number(a.method > b.method));
   });
@@ -63,9 +64,10 @@ function taskCell(row, task, best) {
   if (!cell || cell.aup === null) return el("td", { class: "num missing", "data-task": task, title: "No point of this row on this task; nothing is averaged over it" }, "missing");
   const mark = findingMark(findingsOf(row, task).filter((f) => f.level !== "note"));
   const at = cell.shown ? fixed(cell.shown.accuracy, 2) + " @ " + fixed(cell.shown.tpf, 2) : "";
-  const interval = cell.reported ? range(cell.reported.aup_lo, cell.reported.aup_hi, 1) : "";
-  return el("td", { class: "num" + (best > 0 && Math.abs(cell.aup - best) < 1e-9 ? " best" : ""), "data-aup": String(cell.aup), "data-task": task, title: interval ? "95 % interval " + interval : null },
-    el("span", { class: "value" }, fixed(cell.aup, 2)), mark, el("span", { class: "under" }, at));
+  const kind = rankedBy();
+  const interval = cell.reported ? range(cell.reported[kind + "_lo"], cell.reported[kind + "_hi"], 1) : "";
+  return el("td", { class: "num" + (best > 0 && Math.abs(cell[kind] - best) < 1e-9 ? " best" : ""), "data-aup": String(cell.aup), "data-clipped": String(cell.aup_clipped), "data-task": task, title: interval ? "95 % interval " + interval : null },
+    el("span", { class: "value" }, fixed(cell[kind], 2)), mark, el("span", { class: "under" }, AREA_NAMES[OTHER[kind]] + " " + fixed(cell[OTHER[kind]], 1)), el("span", { class: "under" }, at));
 }
 
 /** Said where a row is another source's, value for value: it was not run again. */
@@ -90,22 +92,25 @@ function boardRow(row, tasksShown, best, top) {
   const name = el("th", { scope: "row" }, el("div", { class: "name" }, swatch(row.method), toggle),
     el("div", { class: "marks" }, el("span", { class: "soft name-id" }, row.method), el("span", { class: "tag" }, row.source), suiteOf(row.suite).mini ? el("span", { class: "tag mini" }, "mini") : null, copiedTag(row),
       notes.length ? el("span", { class: "tag " + worst(notes) }, plural(notes.length, "finding")) : null));
-  const rank = row.ranked ? el("td", { class: "num rank" }, row.rank ?? "–") : el("td", { class: "num rank", title: "Missing: " + row.missing.map(taskTitle).join(", ") }, "unranked");
   const bar = el("span", { class: "bar-cell", "aria-hidden": "true" }, el("i"));
   bar.firstChild.style.setProperty("--c", colorOf(row.method));
-  bar.firstChild.style.width = isNumber(row.avg_aup) && top > 0 ? (100 * row.avg_aup) / top + "%" : "0";
+  const by = "avg_" + rankedBy();
+  bar.firstChild.style.width = isNumber(row[by]) && top > 0 ? (100 * row[by]) / top + "%" : "0";
+  const average = (kind, more) => el("td", { class: "num avg", ["data-" + kind.replace("aup_", "")]: row["avg_" + kind] === null ? "" : String(row["avg_" + kind]) }, el("span", { class: "value" }, fixed(row["avg_" + kind], 2)), more);
+  const ranks = row.recorded?.rank_lo ? el("span", { class: "under", title: "Ranks that 95 % of the bootstrap draws leave" }, row.recorded.rank_lo + "–" + row.recorded.rank_hi) : null;
+  const rank = row.ranked ? el("td", { class: "num rank" }, row.rank ?? "–", ranks) : el("td", { class: "num rank", title: "Missing: " + row.missing.map(taskTitle).join(", ") }, "unranked");
   return el("tr", { class: (row.ranked ? "" : "unranked ") + (open ? "open" : ""), "data-row": key, "data-method": row.method, "data-source": row.source }, rank, name,
     el("td", { class: "num" }, row.n_tasks + "/" + tasksShown.length),
     el("td", { class: "num avg" }, fixed(row.avg_accuracy, 2)), el("td", { class: "num avg" }, fixed(row.avg_tpf, 2)),
-    el("td", { class: "num avg", "data-aup": row.avg_aup === null ? "" : String(row.avg_aup) }, el("span", { class: "value" }, fixed(row.avg_aup, 2)), bar),
+    average(rankedBy(), bar), average(OTHER[rankedBy()], null),
     ...tasksShown.map((t) => taskCell(row, t, best[t])));
 }
 
 function renderBoard() {
   const board = leaderboard();
   const shown = sortRows(filterRows(board.rows), state.sort);
-  const best = Object.fromEntries(board.tasks.map((t) => [t, Math.max(...shown.map((r) => r.cells[t].aup ?? -1))]));
-  const top = Math.max(0, ...shown.map((r) => r.avg_aup ?? 0));
+  const best = Object.fromEntries(board.tasks.map((t) => [t, Math.max(...shown.map((r) => r.cells[t][rankedBy()] ?? -1))]));
+  const top = Math.max(0, ...shown.map((r) => r["avg_" + rankedBy()] ?? 0));
   const columns = boardColumns(board.tasks, board.tops);
   fill(byId("board-head"), el("tr", {}, ...columns.map(headCell)));
   const lines = shown.flatMap((row) => {

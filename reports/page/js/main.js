@@ -8,6 +8,7 @@ function startHarnessReport() {
   fill(byId("header-notes"), ...[...DATA.header, ...DATA.left_out].filter((line) => !line.startsWith("Suite mini")).map((line) => el("p", { class: line.startsWith("MIXED") ? "notice" : "soft small" }, line)));
   setUpControls();
   setUpBoard();
+  setUpComparisons();
   setUpCurves();
   onChange(renderTableFindings);
   setUpFindings();

@@ -7,7 +7,7 @@ const promptKey = (s) => [s.task, s.doc_id, s.prompt].join("\n");
 const sampleName = (s) => titleOf(s.method) + (s.setting ? " (" + settingText(s.setting) + ")" : "") + " · " + String(s.outcome).slice(0, 24);
 const samplesOfPrompt = () => DATA.samples.map((s, i) => ({ s, i })).filter(({ s }) => s.suite === state.suite && promptKey(s) === replay.prompt);
 
-/** Left the slowest, right the fastest in tokens per forward: the pair that shows what parallel decoding does. */
+/** Left the slowest, right the fastest in tokens per forward pass: the pair that shows what parallel decoding does. */
 function chooseSides() {
   const list = samplesOfPrompt().map(({ s, i }) => ({ i, tpf: s.tokens / replayLength(s) })).sort((a, b) => a.tpf - b.tpf);
   const still = (i) => list.some((l) => l.i === i);

@@ -1,4 +1,4 @@
-// One side of the replay: the canvas of tokens, the bars per forward, and what came of the sample.
+// One side of the replay: the canvas of tokens, the bars per forward pass, and what came of the sample.
 
 const MOST_TOKENS = 3000;
 const MOST_PIECE = 400;
@@ -49,12 +49,12 @@ class ReplaySide {
       el("details", { class: "small" }, el("summary", {}, "Stored text" + (same ? " (equals the canvas)" : " (the scored text differs from the kept tokens)")), ...longText(storedText(sample), this.name + " stored text")));
   }
 
-  /** Tokens committed per forward: a bar each, in the colour of the forward. */
+  /** Tokens committed per forward pass: a bar each, in the colour of the forward. */
   drawBars() {
     const { perForward, length } = this.model;
     const most = Math.max(1, ...chunks(perForward, 8192).map((c) => Math.max(...c)));
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    for (const [k, v] of Object.entries({ viewBox: `0 0 ${this.clock} 100`, preserveAspectRatio: "none", class: "bars", role: "img", "aria-label": `Tokens committed per forward: ${length} forwards, at most ${most} in one` })) svg.setAttribute(k, v);
+    for (const [k, v] of Object.entries({ viewBox: `0 0 ${this.clock} 100`, preserveAspectRatio: "none", class: "bars", role: "img", "aria-label": `Tokens committed per forward pass: ${length} forwards, at most ${most} in one` })) svg.setAttribute(k, v);
     this.rects = [];
     for (let k = 1; k <= length; k++) {
       const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
@@ -87,7 +87,7 @@ class ReplaySide {
     this.rects.forEach((rect, i) => rect.setAttribute("opacity", i < at ? 1 : 0.22));
     this.shown = at;
     const tpf = at ? keptCumulative[at] / at : null;
-    this.status.textContent = `forward ${at} of ${length} · ${at ? perForward[at] : 0} committed now · ${keptCumulative[at]} of ${kept} kept tokens (${cumulative[at]} positions) · ${fixed(tpf, 2)} tokens per forward so far` + (k >= length ? " · finished" : "");
+    this.status.textContent = `forward ${at} of ${length} · ${at ? perForward[at] : 0} committed now · ${keptCumulative[at]} of ${kept} kept tokens (${cumulative[at]} positions) · ${fixed(tpf, 2)} tokens per forward pass so far` + (k >= length ? " · finished" : "");
     this.root.dataset.finished = String(at === length);
   }
 

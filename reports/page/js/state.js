@@ -6,7 +6,7 @@ const DROP = DATA.options.drop;
 
 const state = {
   suite: null, cohort: null, ymax: "cohort", view: "tpf",
-  text: "", hiddenSources: new Set(), rankedOnly: false, sort: { key: "avg_aup", down: true },
+  text: "", hiddenSources: new Set(), rankedOnly: false, sort: { key: "rank", down: false },
   hiddenMethods: new Set(), focus: null, intervals: true, open: new Set(),
 };
 const renderers = [];
@@ -77,6 +77,11 @@ function reportedAup(row, task, yMaxNow) {
   return found && isNumber(yMaxNow) && Math.abs(found.y_max - yMaxNow) < 1e-9 ? found : null;
 }
 
+/** What ranks the cohort: a paper's own table keeps the paper's AUP, rows of runs take clipped AUP. */
+const rankedBy = () => (state.cohort?.startsWith("published:") ? "aup" : "aup_clipped");
+const OTHER = { aup: "aup_clipped", aup_clipped: "aup" };
+const AREA_NAMES = { aup: "AUP", aup_clipped: "Clipped AUP" };
+
 const mean = (list) => (list.length ? list.reduce((a, b) => a + b, 0) / list.length : null);
 
 /** The leaderboard of the chosen suite and cohort: one entry a row, AUP recomputed here from the points. */
@@ -89,15 +94,16 @@ function leaderboard() {
     for (const task of names) {
       const points = pointsOf(row, task);
       const value = aup(points, tops[task], ALPHA, DROP);
-      cells[task] = { aup: value, points, shown: recorded?.cells[task] || null, reported: value === null ? null : reportedAup(row, task, tops[task]) };
+      cells[task] = { aup: value, aup_clipped: clippedAup(points, tops[task], ALPHA, DROP), points, shown: recorded?.cells[task] || null, reported: value === null ? null : reportedAup(row, task, tops[task]) };
     }
     const done = names.filter((t) => cells[t].aup !== null);
     const missing = unique([...names.filter((t) => cells[t].aup === null), ...(recorded?.missing || [])]);
     return { ...row, cells, missing, n_tasks: done.length, ranked: missing.length === 0, 
-      avg_accuracy: recorded?.avg_accuracy ?? null, avg_tpf: recorded?.avg_tpf ?? null, avg_aup: mean(done.map((t) => cells[t].aup)) };
+      avg_accuracy: recorded?.avg_accuracy ?? null, avg_tpf: recorded?.avg_tpf ?? null, avg_aup: mean(done.map((t) => cells[t].aup)), avg_aup_clipped: mean(done.map((t) => cells[t].aup_clipped)), recorded };
   });
-  const order = rows.filter((r) => r.ranked && isNumber(r.avg_aup)).sort((a, b) => b.avg_aup - a.avg_aup);
-  order.forEach((r) => { r.rank = 1 + order.filter((o) => o.avg_aup > r.avg_aup + 1e-9).length; });
+  const by = "avg_" + rankedBy();
+  const order = rows.filter((r) => r.ranked && isNumber(r[by])).sort((a, b) => b[by] - a[by]);
+  order.forEach((r) => { r.rank = 1 + order.filter((o) => o[by] > r[by] + 1e-9).length; });
   return { rows, tasks: names, tops };
 }
 
