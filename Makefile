@@ -3,17 +3,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+INSTALL := $(PYTHON) tools/make_venv.py $(VENV)
 
 .PHONY: setup run test coverage lint report docs clean
 
 setup: $(VENV)/.ready
 
-# torch first and pinned: this version resolves to a CPU build where one is offered
+# with uv where it can be had, else with pip
 $(VENV)/.ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) torch==2.13.0
-	$(PIP) --editable '.[train,dev]'
+	$(INSTALL) train,dev
 	touch $@
 
 run: setup
@@ -34,7 +32,7 @@ report: setup
 	$(BIN)/harness report --published --out reports/out
 
 docs: setup
-	$(PIP) '.[docs]'
+	$(INSTALL) docs
 	$(BIN)/mkdocs build --strict
 
 clean:

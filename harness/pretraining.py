@@ -17,8 +17,8 @@ from tasks.mini import TASKS, Problem, drill
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from methods.distill.corpus import Draw
     from methods.distill.pretrain import PretrainConfig
+    from methods.distill.pretrain_data import Draw
 
 TOKENIZER_TEXTS = 8000
 # a share of the examples shows a reference answer in the prompt, so that a teacher can read one later (TAD)
@@ -87,7 +87,7 @@ def drawer(tokenizer: PreTrainedTokenizerFast, drill_share: float, masks: bool =
 
     A share of the examples are arithmetic drills. masks: mark the tokens that the question decides, for diffusion.
     """
-    from methods.distill.corpus import Example
+    from methods.distill.pretrain_data import Example
     from methods.distill.prompts import with_reference
 
     def draw(rng: random.Random) -> Example:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UserError
 from harness.suites import Suite
 from harness.training_problems import MINI_PROBLEMS, training_problems
 
 if TYPE_CHECKING:
     from methods.backbones import Backbone
-    from methods.decoding import Decoder
     from methods.distill.recipe import Recipe
-    from methods.distill.rows import Row
+    from methods.distill.trajectory import Trajectory
 
 VARIANTS = {"mini": "mini", "llada": "llada", "dream": "dream", "dream_coder": "coder"}
 
@@ -36,34 +34,9 @@ def default_problems(suite: Suite, recipe: Recipe) -> int:
     return recipe.common.problems or (MINI_PROBLEMS if suite.data == "mini" else 0)
 
 
-def teacher_decoder(suite: Suite, arch: str, block: int) -> Callable[[float], Decoder]:
-    """The teacher's decoder by temperature: the vanilla method at one token per forward, block by block.
-
-    Behind the first EOS the canvas is filled with EOS instead of decoded: nobody reads it, and it is a third of the
-    forwards.
-    """
-    from dataclasses import replace
-
-    from methods import registry
-    from methods.decoding import FillTail
-
-    method = registry.get("vanilla")
-
-    def build(temperature: float) -> Decoder:
-        wanted: dict[str, Any] = dict(method.one_token)
-        options = {"block_size": block, "block_length": block, "temperature": temperature}
-        wanted |= {name: value for name, value in options.items() if name in method.params}
-        if temperature and "temperature" not in method.params:
-            raise UserError(f"The vanilla decoder has no temperature; temperature {temperature} cannot be used.")
-        decoder: Decoder = method.build(method.settings(wanted), arch)
-        return replace(decoder, stop=FillTail())
-
-    return build
-
-
 def training_rows(
     recipe: Recipe, suite: Suite, backbone: Backbone, folder: Path, *, tasks: Sequence[str], data_dir: Path | None
-) -> list[Row]:
+) -> list[Trajectory]:
     """What a recipe trains on: recorded trajectories in `folder`, or gold answers.
 
     Warns on stderr where the set was made differently from what the recipe says; raises MethodsError when it was
@@ -71,19 +44,19 @@ def training_rows(
     """
     from dataclasses import replace
 
-    from methods.distill.shards import departures, load_rows
-    from methods.distill.trainer import rank
-    from methods.distill.trajectories import gold_rows
+    from methods.distill.launch import rank
+    from methods.distill.problems import gold_trajectories
+    from methods.distill.trajectory_files import departures, load_trajectories
 
     common = recipe.common
     if common.data == "gold":
         count = default_problems(suite, recipe)
         problems = training_problems(suite, backbone, tasks=tasks, count=count, seed=common.seed, data_dir=data_dir)
-        return gold_rows(backbone, problems.items, common.gen_length)
+        return gold_trajectories(backbone, problems.items, common.gen_length)
     for sentence in departures(folder, common):
         if rank() == 0:
             print(f"warning: {sentence}", file=sys.stderr)
-    rows = load_rows(folder, backbone, correct_only=common.correct_only, same_teacher=common.same_teacher)
+    rows = load_trajectories(folder, backbone, correct_only=common.correct_only, same_teacher=common.same_teacher)
     if common.teacher_prompt == "plain":
         rows = [replace(row, teacher=row.prompt) for row in rows]
     return rows
@@ -91,7 +64,7 @@ def training_rows(
 
 def data_note(recipe: Recipe, folder: Path) -> dict[str, Any]:
     """What a manifest records of the trajectories trained on; {} for gold answers, which the recipe's keys make."""
-    from methods.distill.shards import made_by
+    from methods.distill.trajectory_files import made_by
 
     return made_by(folder) if recipe.common.data == "trajectories" else {}
 

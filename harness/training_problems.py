@@ -14,8 +14,8 @@ from harness.suites import Suite
 
 if TYPE_CHECKING:
     from methods.backbones import Backbone
-    from methods.distill.trajectories import Problem
-    from tasks.loaded import Loaded
+    from methods.distill.problems import Problem
+    from tasks.loading import Loaded
 
 # generated tasks have no end: of all tasks together for gold answers, of every task for `harness trajectories`
 MINI_PROBLEMS = 1600
@@ -31,11 +31,11 @@ class Problems:
 
 def accept(loaded: Mapping[str, Loaded], problem: Problem, text: str) -> bool:
     """Whether the scorer of the problem's own task accepts `text` as a correct answer."""
+    from tasks.gold import cut
     from tasks.scoring import score
 
     task = loaded[problem.task]
-    stops = [at for stop in task.protocol.until if stop and (at := text.find(stop)) >= 0]
-    return score(task, problem.doc, text[: min(stops, default=len(text))]).correct
+    return score(task, problem.doc, cut(text, task.protocol.until)).correct
 
 
 def training_problems(
@@ -53,8 +53,8 @@ def training_problems(
     that the suite does not have, or that has no training split.
     """
     from harness.runner.prompts import template
+    from methods.distill.problems import Problem
     from methods.distill.prompts import with_reference
-    from methods.distill.trajectories import Problem
 
     names = list(tasks) or suite.tasks
     for task in names:
@@ -118,7 +118,7 @@ def _load(suite: Suite, task: str, rows: list[dict[str, Any]], data_dir: Path | 
     from tasks import data, protocols
     from tasks.data import Rows
     from tasks.lm_task import RowsTask, config_of
-    from tasks.loaded import Loaded
+    from tasks.loading import Loaded
 
     protocol = protocols.get(suite.protocol(task))
     source = _source(suite, data_dir)

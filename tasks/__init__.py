@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tasks.data import Source
-    from tasks.loaded import Loaded
+    from tasks.loading import Loaded
     from tasks.protocols import Protocol
 
 __all__ = ["load", "names"]
@@ -40,6 +40,6 @@ def load(protocol: Protocol, source: Source, *, seed: int = 1234) -> Loaded:
     seed: the few-shot sampler's (only used by protocols that draw their shots at random).
     Raises TasksError when the rows cannot be had or lack a field (the file and line are named).
     """
-    from tasks.loaded import load as load_task
+    from tasks.loading import load as load_task
 
     return load_task(protocol, source, seed=seed)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tasks import extract, sandbox
-from tasks.reach import parse
+from tasks.reachable import parse
 
 Doc = dict[str, Any]
 Filter = Callable[[list[list[str]], list[Doc]], list[list[str]]]

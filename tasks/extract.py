@@ -11,44 +11,14 @@ import ast
 import re
 import textwrap
 from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
-from tasks.reach import FUNCTION, names, parse, reachable
+from tasks.fences import blocks, normalise, separated, without_tags
+from tasks.reachable import FUNCTION, error_line, names, parse, reachable
 
+ACTS = (ast.Call, ast.Yield, ast.YieldFrom, ast.Await, ast.NamedExpr)
 LINES = 400  # a longer text is cut: no answer of the benchmarks is near it
 DEFINES = re.compile(r"\s*[ \t](?:async|def|class|from|import|@)")  # an indented text that starts with a definition
-FENCE = re.compile(r"^[ \t]*(```|~~~)[ \t]*([\w+-]*)[^\n]*$", re.MULTILINE)
-
-
-def normalise(text: str) -> str:
-    """Unix line ends, no byte-order mark, no NUL bytes (Python refuses them)."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff").replace("\0", "")
-
-
-def blocks(text: str) -> list[str]:
-    """The fenced blocks of a text, in order; an open last fence runs to the end, one that was opened before the text
-    (by the prompt) runs from its start."""
-    fences = list(FENCE.finditer(text))
-    if not fences:
-        return []
-    found = []
-    opened_before = not fences[0].group(2) and _looks_like_code(text[: fences[0].start()])
-    if opened_before:
-        found.append(text[: fences[0].start()])
-        fences = fences[1:]
-    for opening, closing in zip(fences[::2], [*fences[1::2], None], strict=False):
-        found.append(text[opening.end() + 1 : closing.start() if closing else len(text)])
-    return found
-
-
-def _looks_like_code(text: str) -> bool:
-    return (
-        bool(text.strip()) and (text[0] in " \t\n" or parse(text) is not None) and parse(_under_def(text)) is not None
-    )
-
-
-def _under_def(text: str) -> str:
-    first = next((line for line in text.split("\n") if line.strip()), "")
-    return "def _():\n" + text if first[:1] in (" ", "\t") else text
 
 
 def longest_program(source: str) -> str:
@@ -56,6 +26,11 @@ def longest_program(source: str) -> str:
     lines = source.split("\n")[:LINES]
     if parse("\n".join(lines)) is not None:
         return "\n".join(lines)
+    start, end = _longest_stretch(lines)
+    return "\n".join(lines[start:end])
+
+
+def _longest_stretch(lines: list[str]) -> tuple[int, int]:
     filled = [0]
     for line in lines:
         filled.append(filled[-1] + bool(line.strip()))
@@ -72,7 +47,50 @@ def longest_program(source: str) -> str:
             if lines[end - 1].strip() and parse("\n".join(lines[start:end])) is not None:
                 best, span = size, (start, end)
                 break
-    return "\n".join(lines[span[0] : span[1]])
+    return span
+
+
+BEGINS = re.compile(r"(?:async |def |class |import |from \w+ import|@)")
+STATES = re.compile(
+    r"\s*(?:return\b|yield\b|raise\b|pass\b|break\b|continue\b|[\w.\[\]'\", ]+?\s*[-+*/|&%]?=[^=]|[\w.]+\(.*\)$)"
+)
+RETURNS = re.compile(r"^\s*(?:return|yield) +\S", re.MULTILINE)
+_JOINS = re.compile(r"\s(?:is|and|or|in|not|if|for|as)(?:\s+([A-Za-z_]\w*))?$")
+TAILS = 8  # statements with prose behind them that are looked at
+
+
+def without_tails(source: str) -> str:
+    """A source without the prose that stands behind its statements, on their lines."""
+    lines = source.split("\n")[:LINES]
+    start = next((place for place, line in enumerate(lines) if BEGINS.match(line)), 0)
+    for _ in range(TAILS):
+        wrong = error_line("\n".join(lines[start:]))
+        if wrong is None or start + wrong > len(lines):
+            break
+        place = start + wrong - 1
+        code = _code_of(lines[place], lines[start:place])
+        if code is None:
+            break
+        lines[place] = code
+    return "\n".join(lines)
+
+
+def _code_of(line: str, before: list[str]) -> str | None:
+    """The code at the beginning of a line that ends in prose, so that it continues `before`; None if it has none."""
+    cuts = [match.start() for match in re.finditer(r"\s+(?=\S)", line) if line[: match.start()].strip()]
+    known = {*re.findall(r"\w+", "\n".join(before)), "True", "False", "None"}
+    sentences = [
+        cut for cut in cuts if (word := re.match(r"\s+([A-Z][a-z]*)\b(?![(.\[_])", line[cut:])) and word[1] not in known
+    ]
+    for cut in [*sentences, *reversed(cuts)]:
+        whole = line[:cut].rstrip()
+        code = next((one for one in (whole, whole.rstrip(".,:;!")) if parse("\n".join([*before, one])) is not None), "")
+        if not STATES.match(code):
+            continue
+        while (join := _JOINS.search(code)) and (join[1] is None or join[1] not in known):
+            code = code[: join.start()].rstrip()  # `return m is the result`
+        return code[:-1] if re.search(r"\d\.$", code) else code
+    return None
 
 
 def candidates(text: str, prompt: str) -> Iterator[str]:
@@ -80,15 +98,38 @@ def candidates(text: str, prompt: str) -> Iterator[str]:
     for part in [*blocks(text), text]:
         spaced = part.expandtabs(4)
         if prompt:
-            sources = [part, spaced, *([textwrap.dedent(spaced)] if DEFINES.match(spaced) else [])]
+            sources = [part, spaced, *([textwrap.dedent(spaced)] if DEFINES.match(spaced) else _indented(spaced))]
         else:  # nothing stands before the text that it could belong under
             sources = [textwrap.dedent(source).lstrip() for source in (part, spaced)]
         for source in dict.fromkeys(sources):
             yield f"{prompt}\n{source}" if prompt and not _continues(prompt, source) else prompt + source
 
 
+def _indented(source: str) -> Iterator[str]:
+    """A function's body that lost its indentation: all of it, or that of its first line."""
+    lines = source.strip("\n").split("\n")
+    if not lines[0].strip() or lines[0][0] == " " or not RETURNS.search(source):
+        return
+    following = next((line for line in lines[1:] if line.strip()), "")
+    if depth := len(following) - len(following.lstrip()):
+        yield " " * depth + "\n".join(lines)
+    yield textwrap.indent("\n".join(lines), "    ")
+
+
 def _continues(prompt: str, source: str) -> bool:
     return prompt.endswith("\n") or source.startswith("\n")
+
+
+class _Found(NamedTuple):
+    """A program: whether its source was Python as it stood, and whether it defines what is tested."""
+
+    source: str
+    whole: bool
+    defines: bool
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        return self.defines, sum(bool(line.strip()) for line in self.source.split("\n"))
 
 
 def program(text: str, entries: Collection[str] = (), prompt: str = "", also: Collection[str] = ()) -> str | None:
@@ -96,28 +137,42 @@ def program(text: str, entries: Collection[str] = (), prompt: str = "", also: Co
 
     text: what the model wrote. entries: the functions under test. prompt: code that the text continues or repeats
     (HumanEval). also: helper names that the test uses. A block that defines an entry wins over one that does not; the
-    first wins among equals.
+    first wins among equals. The text is read as it stands; if that is not Python, also with its markers on lines of
+    their own (`tasks.fences.separated`), then without the prose behind a statement; the reading with most lines counts.
     """
-    clean, start = normalise(text), normalise(prompt)
+    clean, start = without_tags(normalise(text)), normalise(prompt)
     if not clean.strip():
         return None
-    given = _body(longest_program(start), entries) if start else None
+    found: _Found | None = None
+    apart = separated(clean)
+    for reading, cut in dict.fromkeys([(clean, False), (apart, False), (apart, True)]):
+        other = _read(reading, entries, start, also, cut)
+        if other and (found is None or other.rank > found.rank):
+            found = other
+        if found and found.whole and found.defines:
+            break
+    return found.source if found else None
+
+
+def _read(text: str, entries: Collection[str], prompt: str, also: Collection[str], cut: bool) -> _Found | None:
+    given = _body(longest_program(prompt), entries) if prompt else None
     fallback = None
-    for source in candidates(clean, start):
-        found = longest_program(source)
+    for source in candidates(text, prompt):
+        found = longest_program(without_tails(source) if cut else source)
         tree = parse(found)
         assert tree is not None  # `found` is Python or empty
         body = tree.body
         if all(isinstance(node, ast.Expr) for node in body):
             continue
-        if start and _body(found, entries) == given:
+        if prompt and _body(found, entries) == given:
             continue  # nothing but the prompt's own stub was Python
         defined = {name for node in body for name in names(node)[0]}
         needed = reachable(found, [*entries, *also])
-        if needed and (not entries or any(entry in defined for entry in entries)) and not _within_itself(body, entries):
-            return needed
-        fallback = fallback or needed
-    return fallback or None  # a lone `return` or `assert` is Python, but no program
+        defines = not entries or any(entry in defined for entry in entries)
+        if needed and defines and not _within_itself(body, entries):
+            return _Found(needed, found.strip() == source.strip(), True)
+        fallback = fallback or (_Found(needed, False, False) if needed else None)
+    return fallback  # a lone `return` or `assert` is Python, but no program
 
 
 def _within_itself(body: list[ast.stmt], entries: Collection[str]) -> bool:
@@ -127,5 +182,15 @@ def _within_itself(body: list[ast.stmt], entries: Collection[str]) -> bool:
 
 
 def _body(source: str, entries: Collection[str]) -> str:
+    """What the needed statements do, without those that do nothing (docstrings, words that parse as names)."""
     tree = parse(reachable(source, entries))
-    return "" if tree is None else ast.dump(tree)
+    if tree is None:
+        return ""
+    for node in ast.walk(tree):
+        if isinstance(node, FUNCTION):
+            node.body = [part for part in node.body if not _is_idle(part)]
+    return ast.dump(tree)
+
+
+def _is_idle(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and not any(isinstance(part, ACTS) for part in ast.walk(node))

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tasks.catalogue import dataset_of
-from tasks.loaded import Loaded
+from tasks.loading import Loaded
 from tasks.scoring import Score, score
 
 

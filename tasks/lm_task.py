@@ -17,7 +17,7 @@ import datasets
 import yaml
 from lm_eval.api.task import ConfigurableTask
 
-from tasks.catalogue import definitions
+from tasks.catalogue import FOLDER, definitions
 from tasks.data import Rows
 from tasks.protocols import Protocol
 
@@ -91,8 +91,9 @@ def _read(file: Path) -> dict[str, Any]:
     include = config.pop("include", None)
     if include is None:
         return config
-    beside = file.parent / include
-    return {**_read(beside if beside.exists() else _upstream() / include), **config}
+    places = (file.parent, FOLDER / "definitions", _upstream())
+    found = next((place / include for place in places if (place / include).exists()), _upstream() / include)
+    return {**_read(found), **config}
 
 
 def _resolve(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Scores of MATH answers: lm-eval's Minerva scorer in a child process with a clock.
+"""Scores of MATH answers: lm-eval's Minerva scorer, or our reader, in a child process with a clock.
 
 Upstream guards sympy with SIGALRM, which only works on a main thread (elsewhere every comparison quietly fails) and
 cannot interrupt everything; here a child process does the work on its own main thread, and one that takes too long is
@@ -17,15 +17,27 @@ import time
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from tasks.boxes import last_box
 from tasks.errors import TasksError
 
 SECONDS = 30.0  # for one answer; upstream's own limits (5 s each) are reached first
 STARTUP = 120.0
 # our folder comes last on the child's import path and the current one not at all: it may hold a tasks.py
 START = "import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_module('tasks.mathchild', run_name='__main__')"
-WRONG = {"exact_match": 0.0, "math_verify": 0.0}
+
+
+class Judged(NamedTuple):
+    """lm-eval's two metrics of a text, and the answer that `math_verify` compared (None: there was none)."""
+
+    exact_match: float
+    math_verify: float
+    extracted: str | None
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        return {"exact_match": self.exact_match, "math_verify": self.math_verify}
 
 
 class Child:
@@ -60,19 +72,23 @@ class Child:
         line: dict[str, Any] = json.loads(data)
         return line
 
-    def score(self, doc: dict[str, Any], text: str, seconds: float = SECONDS) -> dict[str, float]:
-        """`exact_match` and `math_verify` of a text; both 0 if the comparison takes longer than `seconds`."""
+    def score(self, doc: dict[str, Any], text: str, *, boxed: bool = False, seconds: float = SECONDS) -> Judged:
+        """The scores of a text; if the comparison takes longer than `seconds`, both are 0.
+
+        boxed: the last box alone is compared (`tasks.mathreader`), not all that math-verify finds.
+        """
         with self._lock:
             process = self._started()
-            job = {"solution": doc["solution"], "answer": doc["answer"], "text": text}
+            job = {"solution": doc["solution"], "answer": doc["answer"], "text": text, "boxed": boxed}
             assert process.stdin is not None
             process.stdin.write(json.dumps(job).encode() + b"\n")
             process.stdin.flush()
-            said = self._line(seconds)
-            if said is None:
+            line = self._line(seconds)
+            if line is None:
                 self.close()
-                return dict(WRONG)
-            return {name: float(said[name]) for name in WRONG}
+                box = last_box(text)
+                return Judged(0.0, 0.0, box.content if box else None)
+            return Judged(float(line["exact_match"]), float(line["math_verify"]), line["extracted"])
 
     def close(self) -> None:
         """Kill the child; the next score starts a new one."""
@@ -90,24 +106,21 @@ atexit.register(_child.close)
 
 
 @lru_cache(maxsize=8192)
-def _scored(solution: str, answer: str, text: str) -> tuple[tuple[str, float], ...]:
-    return tuple(_child.score({"solution": solution, "answer": answer}, text).items())
+def judged(solution: str, answer: str, text: str, boxed: bool) -> Judged:
+    """The scores of a text against a document's solution and normalised answer; each is compared once per process."""
+    return _child.score({"solution": solution, "answer": answer}, text, boxed=boxed)
 
 
 def process_results(doc: dict[str, Any], results: Sequence[str]) -> dict[str, float]:
-    """lm-eval's hook: upstream's two metrics of one response; the same answer is compared once per process."""
-    return dict(_scored(doc["solution"], doc["answer"], results[0]))
+    """lm-eval's hook: upstream's two metrics of one response."""
+    return judged(doc["solution"], doc["answer"], results[0], False).metrics
 
 
-def extracted_answer(text: str) -> str | None:
-    """The answer a reader would see: the last `\\boxed{}`, else the final-answer sentence, else None."""
-    from lm_eval.tasks.minerva_math.utils import get_unnormalized_answer, last_boxed_only_string, remove_boxed
+def process_boxed(doc: dict[str, Any], results: Sequence[str]) -> dict[str, float]:
+    """lm-eval's hook: upstream's `exact_match`, and `math_verify` of the last box alone (`tasks.mathreader`)."""
+    return judged(doc["solution"], doc["answer"], results[0], True).metrics
 
-    boxed = last_boxed_only_string(text)
-    if boxed is not None:
-        try:
-            return str(remove_boxed(boxed))
-        except AssertionError:  # \fbox
-            return str(boxed)
-    final = get_unnormalized_answer(text)
-    return None if final == "[invalidanswer]" else str(final)
+
+def extracted_answer(doc: dict[str, Any], text: str, boxed: bool) -> str | None:
+    """What `math_verify` compared of a text; None if it found nothing to compare."""
+    return judged(doc["solution"], doc["answer"], text, boxed).extracted

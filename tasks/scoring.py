@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.loaded import Loaded
+from tasks.loading import Loaded
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,8 @@ class Score:
 
     extracted: the answer (or program) that was scored, None if none was found. outcome: `correct`, `wrong` or
     `no_answer`; for code the sandbox's. correct: the protocol's metric. strict, flexible: the task's two extractions
-    (GSM8K: `#### n` and the last number; MATH: exact_match of the final-answer sentence and math_verify; code: the
+    (GSM8K: the number behind `####`, or in the last box where the protocol asks for one, and the
+    protocol's reading of the whole text; MATH: exact_match of the final-answer sentence and math_verify; code: the
     text as it is and the sanitised program). metrics: every number of `process_results`, by `metric,filter`.
     detail: why, in words.
     """
@@ -28,10 +29,10 @@ class Score:
     detail: str = ""
 
 
-PAIRS = {  # metric -> the (metric, filter) pairs shown as strict and flexible
-    "exact_match": (("exact_match", "strict-match"), ("exact_match", "flexible-extract")),
-    "math_verify": (("exact_match", "none"), ("math_verify", "none")),
-    "pass@1": (("pass@1", "strict"), ("pass@1", "sanitised")),
+PAIRS = {  # metric -> the (metric, filter)s that may be shown as strict and as flexible: the first that a task has
+    "exact_match": (["exact_match,strict-match"], ["exact_match,reader", "exact_match,flexible-extract"]),
+    "math_verify": (["exact_match,none"], ["math_verify,none"]),
+    "pass@1": (["pass@1,strict"], ["pass@1,sanitised"]),
 }
 NO_ANSWER = ("[invalid]", "")
 
@@ -55,22 +56,25 @@ def score(loaded: Loaded, doc: dict[str, Any], text: str) -> Score:
     protocol = loaded.protocol
     scored = apply(loaded, doc, text)
     metrics = {f"{name},{key}": float(value) for key, (_, values) in scored.items() for name, value in values.items()}
-    strict, flexible = (bool(metrics[",".join(pair)]) for pair in PAIRS[protocol.metric])
+    strict, flexible = (bool(next(metrics[key] for key in keys if key in metrics)) for keys in PAIRS[protocol.metric])
     correct = bool(metrics[f"{protocol.metric},{protocol.extraction}"])
-    extracted, outcome, detail = _judged(protocol.metric, doc, scored[protocol.extraction][0], text, correct)
+    extracted, outcome, detail = _judged(loaded, doc, scored[protocol.extraction][0], text, correct)
     return Score(extracted, outcome, correct, strict, flexible, metrics, detail)
 
 
-def _judged(metric: str, doc: dict[str, Any], filtered: Any, text: str, correct: bool) -> tuple[str | None, str, str]:
+def _judged(
+    loaded: Loaded, doc: dict[str, Any], filtered: Any, text: str, correct: bool
+) -> tuple[str | None, str, str]:
     """(extracted, outcome, detail) of the extraction that counts."""
+    metric = loaded.protocol.metric
     if metric == "pass@1":
         from tasks.codescore import judged
 
         return judged(doc, filtered)
     if metric == "math_verify":
-        from tasks.mathscore import extracted_answer
+        from tasks.mathscore import extracted_answer, process_boxed
 
-        answer = extracted_answer(text)
+        answer = extracted_answer(doc, text, loaded.task.config.process_results is process_boxed)
     else:
         answer = None if filtered in NO_ANSWER else str(filtered)
     return answer, "correct" if correct else "no_answer" if answer is None else "wrong", ""

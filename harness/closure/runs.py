@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tasks.protocols import Protocol
 
 ENGINE = ("methods.decoding:decode", "methods.backbones:load", "methods.method:Method.build")
-PROMPTS = ("tasks.loaded:load", "harness.runner.prompts:prompts", "harness.runner.prompts:request")
+PROMPTS = ("tasks.loading:load", "harness.runner.prompts:prompts", "harness.runner.prompts:request")
 OUTPUTS = ("harness.runner.models:reader_of", "harness.runner.decoding:decode_all")
 ROOTS = (*ENGINE, *PROMPTS, *OUTPUTS)
 ERRORS = ("harness.errors", "methods.errors", "tasks.errors", "reports.errors")

@@ -13,7 +13,7 @@ from methods.errors import MethodsError
 
 if TYPE_CHECKING:
     from harness.suites import Suite
-    from methods.backbones.shape import Shape
+    from methods.backbones.config import Shape
 
 SILENT = "the hub does not answer from this machine"
 
@@ -72,8 +72,8 @@ def inspect(folder: Path) -> Shape:
     Raises MethodsError naming file and tensor.
     """
     from methods.backbones import files, special
-    from methods.backbones.names import expected, to_module
-    from methods.backbones.shape import read_shape
+    from methods.backbones.config import read_shape
+    from methods.backbones.tensor_names import expected, to_module
 
     config = files.read_config(folder)
     shape = read_shape(config, str(folder / "config.json"))

@@ -25,7 +25,6 @@ CUTS = (
     *ERRORS,
     "harness.options",
     "harness.progress",
-    "harness.provenance",
     "harness.runner.provenance",
     "harness.show",
     "harness.store",
@@ -37,7 +36,8 @@ CUTS = (
     "methods.backbones.hub",
     "methods.backbones.memory",
     COMPAT,
-    "methods.distill.card",
+    "methods.distill.manifest",
+    "methods.distill.model_card",
     "methods.distill.describe",
 )
 # of the stages that only read stored runs

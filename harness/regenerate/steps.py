@@ -70,7 +70,7 @@ def write_suite(file: Path, profile: str, source: Path = FOLDER / "mini.yaml") -
 def write_results(weights: Path, runs: Path) -> dict[str, int]:
     """Put every finished run of a trained model into that model's manifest and card; returns runs per model."""
     from harness.store import load_runs
-    from methods.distill.card import add_results
+    from methods.distill.model_card import add_results
     from methods.registry import all_methods
 
     points = load_runs(runs, samples=False).points

@@ -22,7 +22,7 @@ from harness.text import Reader
 
 if TYPE_CHECKING:
     from methods.method import Method
-    from tasks.loaded import Loaded
+    from tasks.loading import Loaded
     from tasks.protocols import Protocol
 
 
@@ -165,4 +165,8 @@ def describe(choice: Choice, loaded: Loaded, backbone: Any, reader: Reader, cont
         "dtype": backbone.packed or str(backbone.dtype).removeprefix("torch."),
         "code_version": code_version(method, spec.fidelity, protocol, backbone.arch),
     }
+    if protocol.metric == "pass@1":
+        from tasks.sandbox import confine
+
+        run["confinement"] = confine.choose(allow_unconfined=spec.unconfined).description
     return {"run_id": run_id(run), **run}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,36 +13,43 @@ from harness.runner.job import confine_code, data_source
 from harness.runner.prompts import prompt_hash
 from harness.runner.sample import scored
 from harness.runner.spec import RunSpec
-from harness.store import RunFolder, StoreError
+from harness.store import RunFolder, StoreError, run_id
 from harness.suites import load_suite
 
 
 @dataclass(frozen=True)
 class Rescored:
-    """The new summary, and whether it was written. changed: samples with another text, count or score; stored: all."""
+    """The new summary and where it lies.
+
+    changed: samples with another text, count or score; stored: all; recut: samples whose text ends elsewhere, because
+    the stop strings are others. finished: whether the summary was written.
+    """
 
     summary: dict[str, Any]
+    folder: RunFolder
     changed: int
     stored: int
+    recut: int
     finished: bool
 
 
 def rescore(folder: RunFolder, *, data_dir: str | None = None, unconfined: bool = False) -> Rescored:
     """Cut, count and score every stored output again and write samples and summary anew, atomically.
 
-    Ids, pieces and traces stay as they are. A run that had no summary gets one if all documents its last session asked
-    for are there. Raises UserError when the data or the protocol are not those of the run, StoreError when it has no
-    samples, BusyError while the run is being written.
+    A run of an older version of its protocol is scored as today's version does, into a run folder of its own beside
+    it, if both versions ask the same prompts; the old folder stays as it is. Outputs are stored to their first EOS or
+    to the end of the generation region, so other stop strings cut them exactly; only the reference repositories' token
+    counts, which need the tokenizer, are left out then. Ids, pieces and traces stay as they are. A run that had no
+    summary gets one if all documents its last session asked for are there. Raises UserError when the data, the prompts
+    or the protocol are not those of the run, StoreError when it has no samples, BusyError while the run is being
+    written.
     """
     import tasks
     from tasks import protocols
 
     run = folder.run()
     protocol = protocols.get(run["protocol"])
-    if protocol.digest != run["protocol_digest"]:
-        raise UserError(
-            f"{folder.path}: {protocol.id} is version {protocol.version} here, the run was asked another one."
-        )
+    now = _under(folder, run, protocol)
     spec = RunSpec.of(run, unconfined=unconfined, **({"data_dir": data_dir} if data_dir else {}))
     if protocol.metric == "pass@1":
         confine_code(spec)
@@ -50,20 +58,82 @@ def rescore(folder: RunFolder, *, data_dir: str | None = None, unconfined: bool 
         raise UserError(
             f"{folder.path}: the data are not those of the run ({loaded.fingerprint}); give --data-dir DIR."
         )
-    with folder.open(run):
+    with ExitStack() as stack:
+        stack.enter_context(folder.open(run))
         before = list(folder.samples())
         if not before:
             raise StoreError(f"{folder.path} has no samples to score; run it again to decode them.")
+        target = folder
+        if now is not run:
+            _same_prompts(folder, loaded, before)
+            target = RunFolder(folder.path.with_name(now["run_id"]))
+            stack.enter_context(_beside(target, now))
         after = [_again(loaded, run, protocol, sample) for sample in before]
-        folder.rewrite(after)
-        folder.sort()
-        summary = summarise(run, beginning(folder.samples()))
+        recut = sum(old["text"] != new["text"] for old, new in zip(before, after, strict=True))
+        if recut and now is not run:
+            after = [{**sample, "tokens_compat": {}} for sample in after]
+        target.rewrite(after)
+        target.sort()
+        summary = summarise(now, beginning(target.samples()))
         finished = folder.finished or summary["n_samples"] >= _asked(run, len(loaded.docs))
         if finished:
-            summary["lm_eval"] = _official(folder, summary)
-            folder.finish(summary)
+            summary["lm_eval"] = _official(target, summary)
+            target.finish(summary)
     changed = sum(old != new for old, new in zip(before, after, strict=True))
-    return Rescored(summary, changed, len(after), finished)
+    return Rescored(summary, target, changed, len(after), recut, finished)
+
+
+def _under(folder: RunFolder, run: dict[str, Any], protocol: Any) -> dict[str, Any]:
+    """The run.json of a run as today's version of its protocol names it; the same object if nothing changes.
+
+    Raises UserError for a version that the stored texts cannot answer: a newer one, or one with other prompts.
+    """
+    if protocol.digest == run["protocol_digest"]:
+        return run
+    version = run["protocol_version"]
+    if version >= protocol.version:
+        raise UserError(
+            f"{folder.path}: the run was asked under version {version} of {protocol.id} with the digest "
+            f"{run['protocol_digest']}, here version {protocol.version} has {protocol.digest}; "
+            "score it where it was run."
+        )
+    if version < protocol.prompts_since:
+        raise UserError(
+            f"{folder.path}: version {version} of {protocol.id} gave the model other prompts than version "
+            f"{protocol.version} does, so its texts cannot be scored as that one; run it again."
+        )
+    changes = {
+        "protocol_version": protocol.version,
+        "protocol_digest": protocol.digest,
+        "metric": f"{protocol.metric},{protocol.extraction}",
+    }
+    now = {**run, **changes, "rescored_from": run["run_id"]}
+    return {**now, "run_id": run_id(now)}
+
+
+def _beside(target: RunFolder, run: dict[str, Any]) -> RunFolder:
+    """Open the folder of a run that is scored under another version; one that was decoded is not overwritten."""
+    if (target.path / "run.json").exists() and target.run().get("rescored_from") != run["rescored_from"]:
+        raise UserError(f"{target.path} holds this run already, decoded under today's protocol; nothing was written.")
+    return target.open(run)
+
+
+def _same_prompts(folder: RunFolder, loaded: Any, samples: list[dict[str, Any]]) -> None:
+    """Check that today's text of every question stands in the stored prompt.
+
+    The chat template belongs to the checkpoint, which is not loaded here: what it puts around the text is not compared.
+    """
+
+    def contents(history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+        return "\0".join(turn["content"] for turn in history)
+
+    prompts = {request.doc_id: str(request.args[0]) for request in loaded.requests(chat_template=contents)}
+    for sample in samples:
+        if any(part.strip() not in sample["prompt"] for part in prompts[sample["doc_id"]].split("\0")):
+            raise UserError(
+                f"{folder.path}: the prompt of document {sample['doc_id']} is not the one that {loaded.protocol.id} "
+                f"version {loaded.protocol.version} gives; run it again."
+            )
 
 
 def _asked(run: dict[str, Any], documents: int) -> int:

@@ -41,12 +41,21 @@ def score(
         )
         _print_gold(result, json)
         return
-    outcome = rescore(find_run(str(run), out), data_dir=data_dir, unconfined=allow_unconfined_code)
+    folder = find_run(str(run), out)
+    outcome = rescore(folder, data_dir=data_dir, unconfined=allow_unconfined_code)
     if json:
-        print_json({**outcome.summary, "changed": outcome.changed})
+        print_json({**outcome.summary, "changed": outcome.changed, "folder": str(outcome.folder.path)})
         return
     print_table([summary_row(outcome.summary)])
     print(f"{outcome.changed} of {outcome.stored} samples have another score than before.")
+    if outcome.folder is not folder:
+        print(f"Scored under today's version of the protocol, into {outcome.folder.path}; the run itself is unchanged.")
+        if outcome.recut:
+            typer.echo(
+                f"{outcome.recut} texts end elsewhere under the new stop strings; the reference repositories' token "
+                "counts (tpf_compat) need the tokenizer and were left out.",
+                err=True,
+            )
     if not outcome.finished:
         typer.echo("The run stays unfinished: it lacks documents. The command that started it continues it.", err=True)
 

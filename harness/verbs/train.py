@@ -29,10 +29,8 @@ def train(
     device: str = typer.Option("auto", help="auto, cpu, cuda."),
     dtype: str = typer.Option("auto", help="Number format of the frozen weights; full tuning needs float32."),
     threads: int = typer.Option(0, min=0, help="CPU threads; 0 = all cores."),
-    fresh: bool = typer.Option(False, "--fresh", help="Throw away the training in --out and start over."),
-    replace: bool = typer.Option(
-        False, "--replace", help="Throw away a different run in --out; the same run is continued as always."
-    ),
+    fresh: bool = typer.Option(False, "--fresh", help="Delete the training in --out and start over."),
+    replace: bool = typer.Option(False, "--replace", help="Delete another run in --out; the same run is continued."),
     dry_run: bool = typer.Option(
         False, "--dry-run", help="Show data, steps, memory and the first batch; train nothing."
     ),
@@ -40,13 +38,14 @@ def train(
 ) -> None:
     """Distil a model; if interrupted, the same command continues from the last complete checkpoint."""
     from harness import training
+    from harness.runner import provenance
     from harness.settings import parse
     from harness.show import print_json
     from harness.suites import load_suite
     from methods.backbones import load
     from methods.distill import recipe as recipes
-    from methods.distill.train import Job
-    from methods.distill.trainer import check_trackers
+    from methods.distill.job import Job
+    from methods.distill.launch import check_trackers
 
     trackers = tuple(report_to.split(","))
     check_trackers(trackers)
@@ -74,6 +73,8 @@ def train(
         note={
             "commit": training.commit(),
             "license": training.license_of(backbone.folder),
+            "hardware": provenance.hardware(),
+            "versions": provenance.packages(),
             "data": training.data_note(loaded, folder),
         },
     )

@@ -25,6 +25,13 @@ def trajectories(
     ),
     gen_length: int | None = typer.Option(None, min=1, help="Tokens to generate (default: the longest protocol's)."),
     block: int | None = typer.Option(None, min=1, help="Decoding block (default: 16 for mini, else 32)."),
+    score: str | None = typer.Option(
+        None,
+        help="What ranks the positions: probability, entropy, margin (default: entropy for Dream, else probability).",
+    ),
+    top_p: float = typer.Option(
+        1.0, min=0.01, max=1.0, help="Nucleus kept at temperatures above 0 (TAD on Dream: 0.95)."
+    ),
     batch_size: int = typer.Option(64, min=1, help="Rows decoded at once."),
     shard: int = typer.Option(128, min=1, help="Problems per shard; an interrupted run loses at most one shard."),
     part: str = typer.Option("0/1", help="This machine's part of the shards, e.g. 2/8."),
@@ -46,12 +53,14 @@ def trajectories(
     from harness.suites import load_suite
     from harness.training_problems import accept, training_problems
     from methods.backbones import load
-    from methods.distill.trajectories import Plan, generate
+    from methods.distill.teacher import teacher_decoder, teacher_score
+    from methods.distill.trajectory_generation import Plan, generate
 
     training.set_threads(threads)
     chosen = load_suite(suite)
     number, parts = _part(part)
     heat = _temperatures(temperatures)
+    ranking = _one_of("score", score, ("probability", "entropy", "margin")) if score else None
     source, adapter = training.base_source(chosen, None, base)
     backbone = load(source, device=device, dtype=dtype, adapter=adapter)
     names = [task for task in tasks.split(",") if task]
@@ -59,7 +68,7 @@ def trajectories(
     length = gen_length or max(loaded.protocol.gen_length for loaded in found.loaded.values())
     plan = Plan(
         gen_length=length,
-        decode_from=_prompt(prompt),
+        decode_from=_one_of("prompt", prompt, ("plain", "privileged")),
         temperatures=heat,
         batch_size=batch_size,
         shard=shard,
@@ -69,6 +78,7 @@ def trajectories(
         parts=parts,
     )
     folder = out or Path("runs/trajectories") / chosen.name / prompt
+    made_with = {"score": ranking or teacher_score(backbone.arch), "top_p": top_p}
     size = block or (16 if chosen.data == "mini" else 32)
     with _bar() as on_shard:
         counts = generate(
@@ -76,10 +86,10 @@ def trajectories(
             found.items,
             folder,
             plan,
-            decoder=training.teacher_decoder(chosen, backbone.arch, size),
+            decoder=teacher_decoder(backbone.arch, size, score=ranking, top_p=top_p),
             accept=partial(accept, found.loaded),
             source=source,
-            extra={"block": size, "tasks": sorted(found.loaded)},
+            extra=made_with | {"block": size, "tasks": sorted(found.loaded)},
             on_shard=on_shard,
         )
     if json:
@@ -113,19 +123,17 @@ def _temperatures(text: str) -> tuple[float, ...]:
 
 
 def _half(precision: str, device: str) -> bool:
-    from harness.errors import unknown
-    from methods.distill.trainer import fast_bf16
+    from methods.distill.launch import fast_bf16
 
-    if precision not in ("auto", "bf16", "fp32"):
-        raise unknown("precision", precision, ("auto", "bf16", "fp32"))
+    _one_of("precision", precision, ("auto", "bf16", "fp32"))
     return precision == "bf16" or (precision == "auto" and device == "cpu" and fast_bf16(device))
 
 
-def _prompt(text: str) -> str:
+def _one_of(what: str, text: str, known: tuple[str, ...]) -> str:
     from harness.errors import unknown
 
-    if text not in ("plain", "privileged"):
-        raise unknown("prompt", text, ("plain", "privileged"))
+    if text not in known:
+        raise unknown(what, text, known)
     return text
 
 

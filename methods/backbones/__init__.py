@@ -1,6 +1,6 @@
 """Backbones: the transformers under the decoders, their checkpoints on disk and their tokenizers.
 
-Nothing heavy is imported until a name is used, so that `methods.backbones.shape` and its torch-free
+Nothing heavy is imported until a name is used, so that `methods.backbones.config` and its torch-free
 neighbours can answer `harness doctor` without torch.
 """
 
@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from methods.backbones.backbone import Backbone
+    from methods.backbones.kv_store import KVStore
     from methods.backbones.loading import create, load
     from methods.backbones.saving import save
     from methods.backbones.special import Special
-    from methods.backbones.store import KVStore
 
 __all__ = ["Backbone", "KVStore", "Special", "create", "load", "save"]
 
 _HOMES = {
     "Backbone": "backbone",
-    "KVStore": "store",
+    "KVStore": "kv_store",
     "Special": "special",
     "create": "loading",
     "load": "loading",

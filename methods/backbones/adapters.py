@@ -1,4 +1,4 @@
-"""LoRA adapters through PEFT: load (in the hub's naming or transformers'), merge, attach, export.
+"""LoRA adapters through PEFT: load (in the hub's naming or transformers') and merge.
 
 The trap this file is about: training recipes in the wild ask for `o_proj, gate_proj, down_proj`, which LLaDA's
 files do not have (`attn_out, ff_proj, ff_out`), so adapters released for it cover q, k, v and up only. Nothing
@@ -7,16 +7,16 @@ is skipped in silence here: every name that was asked for and every tensor that 
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from methods.backbones.files import header
-from methods.backbones.names import LLADA_BLOCK, to_hub, to_module
+from methods.backbones.config_values import number, whole
+from methods.backbones.safetensors_header import FLOATS, header, shown
 from methods.backbones.special import read_json
+from methods.backbones.tensor_names import LLADA_BLOCK, to_module
 from methods.errors import MethodsError
 
 log = logging.getLogger(__name__)
@@ -51,37 +51,6 @@ def kinds(arch: str) -> dict[str, str]:
     return {name: name for name in LINEAR}
 
 
-def resolve(arch: str, layers: int, asked: Iterable[str]) -> tuple[tuple[str, ...], Report]:
-    """transformers' short names for target names in the hub's naming, with the report.
-
-    For LLaDA the list `q_proj … down_proj` of the public recipes gives q, k, v and up only, as it did there.
-    """
-    known = kinds(arch)
-    names = list(known) if "all-linear" in (asked := list(asked)) else asked
-    matched = {name: layers for name in known if name in names}
-    report = Report(matched, tuple(n for n in names if n not in known), tuple(n for n in known if n not in names))
-    return tuple(known[name] for name in matched), report
-
-
-def attach(model: Any, arch: str, targets: Iterable[str], *, r: int, alpha: int, dropout: float = 0.0) -> Report:
-    """Put fresh trainable LoRA layers into `model` in place (the base is frozen); returns what was covered.
-
-    Raises MethodsError when no target exists in this architecture.
-    """
-    peft = _peft()
-    names, report = resolve(arch, len(model.model.layers), targets)
-    if not names:
-        raise MethodsError(f"None of the LoRA targets exists in {arch}; it has {', '.join(kinds(arch))}.")
-    config = peft.LoraConfig(
-        r=r, lora_alpha=alpha, lora_dropout=dropout, bias="none", task_type="CAUSAL_LM", target_modules=list(names)
-    )
-    model.requires_grad_(False)
-    peft.inject_adapter_in_model(config, model)
-    model.peft_config = {"default": config}
-    log.info("%s", report)
-    return report
-
-
 def load_adapter(model: Any, arch: str, folder: Path) -> Report:
     """Put the adapter in `folder` into `model` in place, weights loaded. Every tensor must find its layer.
 
@@ -93,7 +62,7 @@ def load_adapter(model: Any, arch: str, folder: Path) -> Report:
     places = _places(model, arch, folder)
     modules = sorted({name.rpartition(".lora_")[0] for name in places})
     lora = peft.LoraConfig(
-        r=int(config["r"]),
+        r=config["r"],
         lora_alpha=config["lora_alpha"],
         rank_pattern={},
         use_rslora=bool(config.get("use_rslora", False)),
@@ -103,7 +72,7 @@ def load_adapter(model: Any, arch: str, folder: Path) -> Report:
     peft.inject_adapter_in_model(lora, model)
     model.peft_config = {"default": lora}
     _fill(model, places, folder)
-    report = _report(arch, len(model.model.layers), modules, config.get("target_modules") or ())
+    report = _report(arch, modules, config.get("target_modules"))
     log.warning("%s: %s", folder, report)
     return report
 
@@ -122,52 +91,20 @@ def merge(model: Any) -> Any:
     return model
 
 
-def export(model: Any, arch: str, folder: str | Path, base: str = "") -> Path:
-    """Write the adapter in PEFT's files under the hub's names, so that it fits the published base elsewhere.
-
-    base: hub id or folder of the base model, written into adapter_config.json.
-    """
-    from safetensors.torch import save_file
-
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    lora = model.peft_config["default"]
-    back = {ours: hub for hub, ours in kinds(arch).items()}
-    tensors, targets = {}, set()
-    for name, value in model.state_dict().items():
-        if ".lora_A." in name or ".lora_B." in name:
-            module, _, rest = name.partition(".lora_")
-            hub = to_hub(module + ".weight", arch).removesuffix(".weight")
-            tensors[f"{_PREFIX}{hub}.lora_{rest[0]}.weight"] = value.detach().cpu().contiguous()
-            targets.add(back[module.rpartition(".")[2]])
-    save_file(tensors, str(folder / WEIGHTS), metadata={"format": "pt"})
-    config = {
-        "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": base,
-        "r": lora.r,
-        "lora_alpha": lora.lora_alpha,
-        "lora_dropout": lora.lora_dropout,
-        "use_rslora": lora.use_rslora,
-        "bias": "none",
-        "target_modules": sorted(targets),
-    }
-    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    return folder
-
-
 def _config(folder: Path) -> dict[str, Any]:
     config = read_json(folder / CONFIG)
     if not config or not (folder / WEIGHTS).is_file():
         raise MethodsError(f"{folder} is not an adapter: it needs {CONFIG} and {WEIGHTS}.")
     for key, allowed in (("peft_type", ("LORA",)), ("use_dora", (None, False)), ("rank_pattern", (None, {}))):
         if config.get(key) not in allowed:
-            raise MethodsError(f"{folder / CONFIG}: {key}={config.get(key)!r} is not supported (plain LoRA only).")
+            raise MethodsError(
+                f"{folder / CONFIG}: {key}={shown(ascii(config.get(key)))} is not supported (plain LoRA only)."
+            )
     if config.get("modules_to_save") or config.get("alpha_pattern"):
         raise MethodsError(f"{folder / CONFIG}: modules_to_save and alpha_pattern are not supported (plain LoRA only).")
-    for key in ("r", "lora_alpha"):
-        if not isinstance(config.get(key), int | float):
-            raise MethodsError(f"{folder / CONFIG}: {key}={config.get(key)!r}; it must be a number.")
+    where = str(folder / CONFIG)
+    whole(config, "r", where)
+    number(config, "lora_alpha", where)
     return config
 
 
@@ -182,14 +119,19 @@ def _places(model: Any, arch: str, folder: Path) -> dict[str, str]:
         linear = layers.get(module or "")
         if side not in ("A", "B") or linear is None or str(module).rpartition(".")[2] not in known:
             raise MethodsError(
-                f"{folder / WEIGHTS}: the tensor {name} fits no layer of this {arch} model; "
+                f"{folder / WEIGHTS}: the tensor {shown(name)} fits no layer of this {arch} model; "
                 "the adapter was made for another base."
+            )
+        if len(entry["shape"]) != 2 or entry["dtype"] not in FLOATS:
+            raise MethodsError(
+                f"{folder / WEIGHTS}: the tensor {shown(name)} is {entry['dtype']} {entry['shape']}; "
+                f"LoRA weights are matrices of {', '.join(FLOATS)}."
             )
         have = entry["shape"][1] if side == "A" else entry["shape"][0]
         need = linear.in_features if side == "A" else linear.out_features
         if have != need:
             raise MethodsError(
-                f"{folder / WEIGHTS}: the tensor {name} has size {have} where the layer has {need}; "
+                f"{folder / WEIGHTS}: the tensor {shown(name)} has size {have} where the layer has {need}; "
                 "the adapter was made for another base."
             )
         places[f"{module}.lora_{side}"] = name
@@ -199,7 +141,7 @@ def _places(model: Any, arch: str, folder: Path) -> dict[str, str]:
         other = place[:-1] + ("B" if place.endswith("A") else "A")
         if other not in places:  # the missing half would stay zero or random
             raise MethodsError(
-                f"{folder / WEIGHTS}: the tensor {name} has no counterpart lora_{other[-1]}; download it again."
+                f"{folder / WEIGHTS}: the tensor {shown(name)} has no counterpart lora_{other[-1]}; download it again."
             )
     return places
 
@@ -220,13 +162,13 @@ def _fill(model: Any, places: Mapping[str, str], folder: Path) -> None:
             target.copy_(value)
 
 
-def _report(arch: str, layers: int, modules: list[str], asked: Iterable[str] | str) -> Report:
+def _report(arch: str, modules: list[str], asked: Any) -> Report:
     back = {ours: hub for hub, ours in kinds(arch).items()}
     matched: dict[str, int] = {}
     for module in modules:
         name = back[module.rpartition(".")[2]]
         matched[name] = matched.get(name, 0) + 1
-    names = [] if isinstance(asked, str) else [name.rpartition(".")[2] for name in asked]
+    names = [str(name).rpartition(".")[2] for name in asked] if isinstance(asked, list | tuple) else []
     known = kinds(arch)
     unmatched = tuple(sorted({name for name in names if name not in known and name not in back}))
     # under transformers' naming o_proj exists, under LLaDA's it does not: it is missing when no tensor covers it

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from methods.backbones.build import set_direction
+from methods.backbones.config import Shape
 from methods.backbones.files import tokenizer_fingerprint
-from methods.backbones.shape import Shape
+from methods.backbones.kv_store import KVStore
 from methods.backbones.special import Special
-from methods.backbones.store import KVStore
 from methods.errors import MethodsError
 
 
@@ -79,7 +79,7 @@ class Backbone:
 
         On CUDA in the mode `reduce-overhead`, which replays a CUDA graph for every shape met before; windows are
         widened to a multiple of 32 positions so that there are few. On a CPU shapes stay as they are. The result of
-        a forward is then only good until the next one. The first forward takes as long as compiling does.
+        a forward is then only good until the next one. The first forward pass includes the compilation.
         """
         cuda = self.device.type == "cuda"
         self._run = torch.compile(self._through, dynamic=True, mode="reduce-overhead" if cuda else None)

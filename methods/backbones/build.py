@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from methods.backbones.shape import Shape
+from methods.backbones.config import Shape
 from methods.errors import MethodsError
 
 ATTENTION = ("sdpa", "eager", "flash_attention_2")
@@ -45,11 +45,19 @@ def library_config(shape: Shape, attention: str = "sdpa") -> Any:
 
 
 def build_model(shape: Shape, attention: str = "sdpa") -> Any:
-    """The module with random weights on the current default device (use `torch.device("meta")` for none)."""
+    """The module with random weights on the current default device (use `torch.device("meta")` for none).
+
+    Raises MethodsError when transformers refuses what the config asks for.
+    """
     from transformers import LlamaForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM
 
     kinds = {"llama": LlamaForCausalLM, "qwen2": Qwen2ForCausalLM, "qwen3": Qwen3ForCausalLM}
-    return set_direction(kinds[shape.family](library_config(shape, attention)), shape)
+    try:
+        model = kinds[shape.family](library_config(shape, attention))
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:  # from a rope_scaling
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise MethodsError(f"transformers cannot build this {shape.arch} model from config.json: {first}") from None
+    return set_direction(model, shape)
 
 
 def set_direction(model: Any, shape: Shape) -> Any:

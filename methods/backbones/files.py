@@ -1,6 +1,6 @@
 """A checkpoint folder on disk: its config, its safetensors files, its content hash.
 
-Everything that can be wrong with the files is found here and said with file and tensor name. torch is
+Everything that can be wrong with the files is found here and reported with file and tensor name. torch is
 imported only where tensors are read, so that checks and the fingerprint answer fast.
 """
 
@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from methods.backbones.safetensors_header import FLOATS, header, shown
 from methods.backbones.special import read_json
 from methods.errors import MethodsError
 
@@ -33,38 +32,28 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def shards(folder: Path) -> list[Path]:
-    """The safetensors files of a folder, in order. Raises MethodsError naming a shard that is not there."""
+    """The safetensors files of a folder, in order.
+
+    Raises MethodsError naming a shard that is not there, or an index that names anything but files of this folder.
+    """
     if (folder / SINGLE).is_file():
         return [folder / SINGLE]
     index = read_json(folder / INDEX)
     if not index:
         raise MethodsError(f"{folder} holds neither {SINGLE} nor {INDEX}.")
-    paths = [folder / name for name in sorted(set(index.get("weight_map", {}).values()))]
+    names = index.get("weight_map")
+    if not isinstance(names, dict) or not names:
+        raise MethodsError(f"{folder / INDEX}: weight_map should name a file for every tensor; download it again.")
+    for name in names.values():
+        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
+            raise MethodsError(
+                f"{folder / INDEX}: {shown(ascii(name))} is not the name of a safetensors file in this folder."
+            )
+    paths = [folder / name for name in sorted(set(names.values()))]
     for path in paths:
         if not path.is_file():
             raise MethodsError(f"The shard {path} is named in {INDEX} but is not there; download it again.")
     return paths
-
-
-def header(path: Path) -> dict[str, Any]:
-    """Names, dtypes and shapes in a safetensors file. Raises MethodsError when it is truncated or no such file."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(8)
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-        if not 2 <= length <= size - 8:
-            raise MethodsError(f"{path} is truncated or not a safetensors file ({size} bytes); download it again.")
-        try:
-            entries = json.loads(file.read(length))
-        except ValueError:
-            raise MethodsError(
-                f"{path} is not a safetensors file (its header is damaged); download it again."
-            ) from None
-    entries.pop("__metadata__", None)
-    end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
-    if size < 8 + length + end:
-        raise MethodsError(f"{path} is truncated: {size} bytes of {8 + length + end}; download it again.")
-    return entries
 
 
 def plan(
@@ -72,7 +61,8 @@ def plan(
 ) -> dict[str, tuple[Path, str]]:
     """Module name -> (file, the file's name) of every wanted tensor, from the headers alone.
 
-    Raises MethodsError for a missing or superfluous tensor, a wrong shape or a damaged file.
+    Raises MethodsError for a missing, superfluous or repeated tensor, a wrong shape or number format, or a damaged
+    file.
     """
     found: dict[str, tuple[Path, str]] = {}
     for path in shards(folder):
@@ -81,7 +71,17 @@ def plan(
             if ours is None or ours not in wanted:
                 if ours == "lm_head.weight":  # tied: a copy of the embedding
                     continue
-                raise MethodsError(f"{path}: the tensor {name} is not part of this architecture (see config.json).")
+                raise MethodsError(
+                    f"{path}: the tensor {shown(name)} is not part of this architecture (see config.json)."
+                )
+            if entry["dtype"] not in FLOATS:
+                raise MethodsError(
+                    f"{path}: the tensor {shown(name)} is stored as {entry['dtype']}; weights are {', '.join(FLOATS)}."
+                )
+            if ours in found:
+                raise MethodsError(
+                    f"{path}: the tensor {shown(name)} is in {found[ours][0].name} too; delete the stray file."
+                )
             if tuple(entry["shape"]) != wanted[ours]:
                 raise MethodsError(
                     f"{path}: the tensor {name} has shape {entry['shape']}, config.json asks for {list(wanted[ours])}."
@@ -94,17 +94,22 @@ def plan(
 
 
 def tensors(
-    folder: Path, wanted: Mapping[str, tuple[int, ...]], rename: Callable[[str], str | None]
+    places: Mapping[str, tuple[Path, str]],
 ) -> Iterator[tuple[str, Any]]:
-    """Every wanted tensor as (module name, CPU tensor), after `plan` has checked all of them."""
-    from safetensors import safe_open
+    """Every tensor of `places` (from `plan`) as (module name, CPU tensor).
 
-    places = plan(folder, wanted, rename)
+    Raises MethodsError for a file that the safetensors library refuses.
+    """
+    from safetensors import SafetensorError, safe_open
+
     for path in dict.fromkeys(path for path, _ in places.values()):
-        with safe_open(str(path), framework="pt") as file:
-            for ours, (where, name) in places.items():
-                if where == path:
-                    yield ours, file.get_tensor(name)
+        try:
+            with safe_open(str(path), framework="pt") as file:
+                for ours, (where, name) in places.items():
+                    if where == path:
+                        yield ours, file.get_tensor(name)
+        except SafetensorError as error:
+            raise MethodsError(f"{path} does not load ({error}); download it again.") from None
 
 
 def fingerprint(folder: Path) -> str:

@@ -12,8 +12,8 @@ import torch
 from methods.backbones import adapters, files, hub, memory, quantise, special
 from methods.backbones.backbone import Backbone
 from methods.backbones.build import ATTENTION, build_model, check_direction, refresh_buffers
-from methods.backbones.names import expected, to_module
-from methods.backbones.shape import Shape, read_shape
+from methods.backbones.config import Shape, read_shape
+from methods.backbones.tensor_names import expected, to_module
 from methods.backbones.tokenizer import load_tokenizer
 from methods.errors import MethodsError, unknown
 
@@ -81,9 +81,10 @@ def load(
     packed = dtype if dtype in quantise.KINDS else None
     kind = pick_dtype("auto" if packed else dtype, place)
     ids = special.resolve(shape.arch, shape.vocab, config, folder)
+    places = files.plan(folder, expected(shape), lambda name: to_module(name, shape.arch))
     tokenizer = load_tokenizer(folder, shape.vocab)
     memory.require(shape, str(packed or str(kind).removeprefix("torch.")), str(place), str(folder))
-    model = _read(folder, shape, place, kind, str(packed) if packed else None, attention)
+    model = _read(places, shape, place, kind, str(packed) if packed else None, attention)
     mark = files.fingerprint(folder)
     notes: tuple[str, ...] = ()
     if adapter is not None:
@@ -101,15 +102,20 @@ def load(
 
 
 def _read(
-    folder: Path, shape: Shape, place: torch.device, kind: torch.dtype, packed: str | None, attention: str
+    places: Mapping[str, tuple[Path, str]],
+    shape: Shape,
+    place: torch.device,
+    kind: torch.dtype,
+    packed: str | None,
+    attention: str,
 ) -> Any:
-    """The module with the folder's weights, built without memory first and filled tensor by tensor."""
+    """The module with the weights at `places`, built without memory first and filled tensor by tensor."""
     with torch.device("meta"):
         model = build_model(shape, attention)
     if packed:
         quantise.swap(model, packed, kind)
     state: dict[str, Any] = {}
-    for name, tensor in files.tensors(folder, expected(shape), lambda name: to_module(name, shape.arch)):
+    for name, tensor in files.tensors(places):
         if packed and quantise.is_packed(name):
             quantise.put(model, name, tensor.to(kind), packed, place)
         else:

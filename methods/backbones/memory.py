@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import prod
 
-from methods.backbones.names import expected
-from methods.backbones.shape import Shape
+from methods.backbones.config import Shape
+from methods.backbones.tensor_names import expected
 from methods.errors import MethodsError
 
 GB = 1_000_000_000

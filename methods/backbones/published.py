@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from methods.backbones.shape import Shape, read_shape
+from methods.backbones.config import Shape, read_shape
 from methods.backbones.special import read_json
 
 FOLDER = Path(__file__).parent / "published"

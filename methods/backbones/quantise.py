@@ -24,7 +24,7 @@ def swap(model: nn.Module, kind: str, compute: torch.dtype) -> None:
     """Replace the linear layers of all blocks by bitsandbytes' own, still without weights. In place.
 
     kind: `int8` (LLM.int8(), Dettmers et al. 2022) or `nf4` (QLoRA, Dettmers et al. 2023);
-    `model.model.packed` says it.
+    the kind is kept as `model.model.packed`.
     """
     bnb = _library()
     trunk: Any = model.model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from methods.backbones.backbone import Backbone
 from methods.backbones.files import INDEX, SINGLE
 from methods.backbones.loading import pick_dtype
-from methods.backbones.names import expected, to_hub
+from methods.backbones.tensor_names import expected, to_hub
 
 SHARD_BYTES = 5_000_000_000
 
@@ -37,9 +38,9 @@ def save(
             room = shard_bytes
         groups[-1].append(name)
         room -= sizes[name]
-    _write(folder, groups, state, kind, backbone.shape.arch)
     config = dict(backbone.shape.hub) | _ids(backbone) | {"torch_dtype": str(kind).removeprefix("torch.")}
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    _write(folder, groups, state, kind, backbone.shape.arch)
     if backbone.tokenizer is not None:
         backbone.tokenizer.save_pretrained(str(folder))
     return folder
@@ -60,6 +61,7 @@ def _write(folder: Path, groups: list[list[str]], state: dict[str, Any], kind: t
         file = SINGLE if len(groups) == 1 else f"model-{number:05d}-of-{len(groups):05d}.safetensors"
         tensors = {to_hub(name, arch): state[name].detach().to("cpu", kind).contiguous() for name in group}
         save_file(tensors, str(folder / file), metadata={"format": "pt"})
+        shutil.copymode(folder / "config.json", folder / file)  # the library writes files that only their owner reads
         index |= dict.fromkeys(tensors, file)
     if len(groups) > 1:
         text = json.dumps({"metadata": {}, "weight_map": index}, indent=2, sort_keys=True)
@@ -67,12 +69,12 @@ def _write(folder: Path, groups: list[list[str]], state: dict[str, Any], kind: t
 
 
 def _ids(backbone: Backbone) -> dict[str, Any]:
-    """Special ids that the config does not hold yet, so that the folder says them itself: every id that ends."""
+    """Mask, padding and every id that ends an answer, where the config does not hold them yet."""
     special, config = backbone.special, backbone.shape.hub
     ids = {"mask_token_id": special.mask, "pad_token_id": special.pad, "eos_token_id": special.eos[0]}
-    said: dict[str, Any] = {
+    added: dict[str, Any] = {
         name: token for name, token in ids.items() if token is not None and config.get(name) is None
     }
     if len(special.eos) > 1 and config.get("eos_token_id") != list(special.eos):
-        said["eos_token_id"] = list(special.eos)
-    return said
+        added["eos_token_id"] = list(special.eos)
+    return added

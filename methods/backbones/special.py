@@ -2,7 +2,7 @@
 
 They come from the checkpoint's own files: config.json, generation_config.json, then the names in the tokenizer
 files. For the mask and the padding the first hit wins; the ids that end an answer are all of them, in that order.
-A table of known vocabularies fills what those do not say. No torch here.
+A table of known vocabularies supplies the rest. No torch here.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def read_json(path: Path) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise MethodsError(f"{path} is not valid JSON ({error}); download the checkpoint again.") from None
     if not isinstance(value, dict):
         raise MethodsError(f"{path} should hold a JSON object.")
@@ -54,14 +54,19 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def added_tokens(folder: Path) -> dict[str, int]:
-    """Special tokens by name, from the tokenizer files of a checkpoint folder."""
+    """Special tokens by name, from the tokenizer files of a checkpoint folder. Raises MethodsError for damaged ones."""
     found: dict[str, int] = {}
-    for entry in read_json(folder / "tokenizer.json").get("added_tokens", []):
-        found[entry["content"]] = int(entry["id"])
-    for token, name in read_json(folder / "tokenizer_config.json").get("added_tokens_decoder", {}).items():
-        found[name["content"]] = int(token)
-    found |= {name: int(token) for name, token in read_json(folder / "added_tokens.json").items()}
-    return found
+    file = "tokenizer.json"
+    try:
+        for entry in read_json(folder / file).get("added_tokens") or []:
+            found[str(entry["content"])] = int(entry["id"])
+        file = "tokenizer_config.json"
+        for token, name in (read_json(folder / file).get("added_tokens_decoder") or {}).items():
+            found[str(name["content"])] = int(token)
+        file = "added_tokens.json"
+        return found | {name: int(token) for name, token in read_json(folder / file).items()}
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        raise MethodsError(f"{folder / file}: its added tokens are not a list of names and ids.") from None
 
 
 def resolve(arch: str, vocab: int, config: Mapping[str, Any], folder: Path | None = None) -> Special:
@@ -74,7 +79,7 @@ def resolve(arch: str, vocab: int, config: Mapping[str, Any], folder: Path | Non
     names = read_json(folder / "tokenizer_config.json") if folder else {}
     known = KNOWN.get((arch, vocab), {})
 
-    eos: list[int] = []
+    eos: list[Any] = []
     for source in (config.get("eos_token_id"), config.get("eot_token_id"), generation.get("eos_token_id")):
         eos += source if isinstance(source, list) else [] if source is None else [source]
     eos += [tokens[name] for name in (_text(names.get("eos_token")), *TURN_NAMES) if name in tokens]
@@ -90,21 +95,24 @@ def resolve(arch: str, vocab: int, config: Mapping[str, Any], folder: Path | Non
     pad = _first(config.get("pad_token_id"), generation.get("pad_token_id"), tokens.get(_text(names.get("pad_token"))))
     pad = _first(pad, known.get("pad"), eos[0] if eos else None)
     where = str(folder / "config.json") if folder else "config.json"
-    return _checked(arch, vocab, mask, tuple(dict.fromkeys(map(int, eos))), pad, where)
+    return _checked(arch, vocab, mask, eos, pad, where)
 
 
-def _checked(arch: str, vocab: int, mask: int | None, eos: tuple[int, ...], pad: int | None, where: str) -> Special:
+def _checked(arch: str, vocab: int, mask: Any, eos: list[Any], pad: Any, where: str) -> Special:
     if arch != "ar" and mask is None:
         raise MethodsError(f"{where}: no mask_token_id here or in the tokenizer files; add it to config.json.")
     if not eos or pad is None:
         raise MethodsError(f"{where}: no eos_token_id here or in the tokenizer files; add it to config.json.")
-    for name, token in (("mask_token_id", mask), ("pad_token_id", pad), *(("eos_token_id", one) for one in eos)):
-        if token is not None and not 0 <= token < vocab:
+    ids = [("pad_token_id", pad), *(("eos_token_id", one) for one in eos)]
+    for name, token in ids if mask is None else [("mask_token_id", mask), *ids]:
+        if type(token) is not int:
+            raise MethodsError(f"{where}: {name} {ascii(token)[:60]} is no token id; ids are whole numbers.")
+        if not 0 <= token < vocab:
             raise MethodsError(f"{where}: {name} {token} lies outside the embedding of {vocab} rows.")
-    return Special(mask=None if mask is None else int(mask), eos=eos, pad=int(pad))
+    return Special(mask=mask, eos=tuple(dict.fromkeys(eos)), pad=pad)
 
 
-def _first(*values: int | None) -> int | None:
+def _first(*values: Any) -> Any:
     return next((value for value in values if value is not None), None)
 
 

@@ -7,9 +7,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from methods.distill.shards import atomically
+from methods.distill.recipe_fields import Common
+from methods.distill.trajectory_files import atomically
 from methods.errors import MethodsError
 
+LATER = ("score", "top_p")  # settings that keys written before them do not hold
 WORK = "training"  # an unfinished run: its key and its checkpoints
 # what an export writes: only this is ever deleted, trackers' logs and a user's files stay
 WRITTEN = ["model*.safetensors*", "config.json", "manifest.json", "README.md", "log.jsonl", "adapter", WORK]
@@ -17,18 +19,18 @@ WRITTEN += ["tokenizer*", "special_tokens_map.json", "added_tokens.json", "chat_
 
 
 def obstacle(out: Path, key: dict[str, Any], export: dict[str, Any]) -> str:
-    """What `out` holds that is not this run, as a sentence without its end; "" when nothing stands in the way.
+    """What `out` holds that is not this run, as the start of a sentence; "" when this run may use it.
 
     key: what must be equal for a run to be continued. export: how its weights are stored.
-    Raises MethodsError when `out` holds a model that no training made: such a one is never replaced.
+    Raises MethodsError when `out` holds a model that no training made, which is never replaced.
     """
     made, begun = _read(out / "manifest.json"), _read(out / WORK / "run.json")
-    old = (made or {}).get("key")
+    old, begun = _completed((made or {}).get("key")), _completed(begun)
     if (made is not None or (out / "config.json").exists()) and old is None and begun is None:
         raise MethodsError(f"{out} holds a model that `harness train` did not make; choose another --out.")
     if old is not None and old != key:
         return f"{out} holds a finished run that differs in {differences(old, key)}"
-    stored = (made or {}).get("export", export)  # manifests before the entry existed do not say
+    stored = (made or {}).get("export", export)  # older manifests do not record it
     if old is not None and stored != export:
         return f"{out} holds this run, but exported with {_words(stored)} and not {_words(export)}"
     if old is None and begun is not None and begun != key:
@@ -39,11 +41,11 @@ def obstacle(out: Path, key: dict[str, Any], export: dict[str, Any]) -> str:
 def finished(out: Path, key: dict[str, Any]) -> dict[str, Any] | None:
     """The manifest of a finished run with this key, else None."""
     manifest = _read(out / "manifest.json")
-    return manifest if manifest is not None and manifest.get("key") == key else None
+    return manifest if manifest is not None and _completed(manifest.get("key")) == key else None
 
 
 def begin(out: Path, key: dict[str, Any], *, clear: bool) -> Path:
-    """Start or continue a run in `out`; returns the folder of its state. clear: throw away what a training wrote."""
+    """Start or continue a run in `out`; returns the folder of its state. clear: delete what a training wrote."""
     if clear:
         empty(out)
     work = out / WORK
@@ -72,8 +74,21 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
 def _read(file: Path) -> dict[str, Any] | None:
     if not file.exists():
         return None
-    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise MethodsError(f"{file} is not valid JSON ({error}); delete it, or choose another --out.") from None
+    if not isinstance(content, dict):
+        raise MethodsError(f"{file} should hold a JSON object; delete it, or choose another --out.")
     return content
+
+
+def _completed(key: dict[str, Any] | None) -> dict[str, Any] | None:
+    """`key` with the settings that did not exist when it was written, at the values that were then the only ones."""
+    if key is None:
+        return None
+    settings = {name: getattr(Common(), name) for name in LATER} | dict(key.get("settings") or {})
+    return key | {"settings": settings}
 
 
 def _words(export: dict[str, Any]) -> str:

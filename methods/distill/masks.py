@@ -4,13 +4,14 @@ All arrays are over the response, `[R]`, so a prompt template can never shift a 
 teacher forward that committed position j, 0 = never. Randomness comes from the `rng` handed in, nowhere else.
 
 `compat=True` is the reference's exact construction (d3LLM @e5bfcac, dParallel @2ca4d14, D2F @771f745). The default
-mends, by name:
+fixes these defects:
   * `phantom_block`: the reference draws one block more than there are when the length divides evenly, an empty draw;
   * `padding_region`: LLaDA's last block reaches over the padding and trains on it (Dream's blocks are drawn from a
     padded window, here too);
   * `state_index`: it takes the state at a global step, so a block's mask ratio is not the ratio asked for
     (and recorded states start with one token decoded: `first_state=1`);
-  * `eos_blocks`: D2F means to leave blocks of nothing but EOS alone; a comparison in place of an assignment keeps them.
+  * `eos_blocks`: D2F means not to score blocks of nothing but EOS; a comparison in place of an assignment scores them.
+    They are masked all the same: a clean one would show the bidirectional teacher where the answer ends.
 """
 
 from __future__ import annotations
@@ -117,8 +118,10 @@ def monotone_noise(
     high: float = 0.7,
     eos: tuple[int, ...] = (),
     compat: bool = False,
-) -> tuple[Bools, Floats]:
-    """D2F: masked positions `[R]` and each position's mask probability, which never falls from block to block.
+) -> tuple[Bools, Bools, Floats]:
+    """D2F: hidden positions `[R]`, the scored ones among them, and each position's mask probability.
+
+    The probability never falls from block to block:
 
     p_0 ~ U(low, high); p_b = p_{b-1} + U(0, 1) * (high - p_0) / (blocks - 1), at most 1.
     """
@@ -127,13 +130,14 @@ def monotone_noise(
     growth = rng.random(max(blocks - 1, 0)) * (high - first) / max(blocks - 1, 1)
     per_block = np.minimum(first + np.concatenate([[0.0], np.cumsum(growth)]), 1.0)
     probability = np.repeat(per_block, block)[: len(response)]
-    masked = rng.random(len(response)) < probability
+    hidden = rng.random(len(response)) < probability
+    scored = hidden.copy()
     if not compat:
-        only_eos = np.isin(response, eos)
+        ends = np.isin(response, eos)
         for start in range(0, len(response), block):
-            if only_eos[start : start + block].all():
-                masked[start : start + block] = False
-    return masked, probability
+            if ends[start : start + block].all():
+                scored[start : start + block] = False
+    return hidden, scored, probability
 
 
 def block_diffusion(length: int, offset: int, block: int, rng: np.random.Generator) -> Bools:

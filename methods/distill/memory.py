@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from methods.distill.nets import base_of, rows_per_chunk
+from methods.distill.distiller import base_of, rows_per_chunk
 
 UNITS = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
@@ -43,7 +43,7 @@ class Memory:
 
 
 def estimate(student: Any, *, copies: int, tokens: int, half: bool, checkpointing: bool) -> Memory:
-    """The need of training `student` (its trainable parameters are marked) on `tokens` tokens a forward.
+    """The need of training `student` (its trainable parameters are marked) on `tokens` tokens per forward pass.
 
     copies: frozen teacher copies of the base weights (0 when the adapter is switched off). half: 16-bit activations.
     """
@@ -63,3 +63,10 @@ def estimate(student: Any, *, copies: int, tokens: int, half: bool, checkpointin
         activations=kept,
         logits=3 * 4 * vocab * min(rows_per_chunk(vocab), tokens),
     )
+
+
+def sentence(need: Memory, copied: bool) -> str:
+    """The memory estimate in one line, and where the teacher comes from."""
+    parts = ", ".join(f"{row['memory']} {row['size']}" for row in need.rows())
+    how = "a frozen copy is the teacher" if copied else "no second copy of the weights"
+    return f"memory per device without sharding (estimate): {parts}; {how}"

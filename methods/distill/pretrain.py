@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from methods.distill.corpus import Batch, Draw, batches, random_mask
+from methods.distill.pretrain_data import Batch, Draw, batches, random_mask
 from methods.errors import MethodsError
 
 

@@ -17,7 +17,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 768) -> PreTrainedTo
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        # one digit a token, with the space before it: a space of its own would cost a forward and say nothing
+        # one digit per token, with the space before it: a separate space token would cost a forward pass for nothing
         [pre_tokenizers.Split(Regex(r" ?\d"), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False)]
     )
     tokenizer.decoder = decoders.ByteLevel()

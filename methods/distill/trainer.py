@@ -6,10 +6,6 @@ checkpoints that were written completely, and checkpoints of the trained weights
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,150 +14,31 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import SequentialSampler
-from transformers import Trainer, TrainerCallback, TrainingArguments
-from transformers.integrations.integration_utils import (
-    TensorBoardCallback,
-    is_tensorboard_available,
-    is_trackio_available,
-    is_wandb_available,
-)
+from transformers import Trainer, TrainingArguments
+from transformers.integrations.integration_utils import TensorBoardCallback
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from methods.distill.nets import Distiller
+from methods.distill.checkpoints import Watch, last_good
+from methods.distill.dataset import TrainingDataset, collate
+from methods.distill.distiller import Distiller
 from methods.distill.rate import counted_flops
-from methods.distill.recipe import Common
-from methods.distill.stream import Stream, collate
-from methods.errors import MethodsError, MethodsUsageError, unknown
-
-COMPLETE = "complete.json"
-# tracker -> whether it is installed
-TRACKERS = {"tensorboard": is_tensorboard_available, "trackio": is_trackio_available, "wandb": is_wandb_available}
-
-
-def fast_bf16(device: str) -> bool:
-    """Whether this hardware multiplies bfloat16 faster than float32: a CUDA device, or a CPU with AMX tiles."""
-    if device != "cpu":
-        return True
-    probe = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(probe and probe())
-
-
-def world() -> int:
-    """Processes of this run, as the launcher says."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def rank() -> int:
-    """This process's number, as the launcher says."""
-    return int(os.environ.get("RANK", "0"))
-
-
-def check_trackers(names: tuple[str, ...]) -> None:
-    """Raises MethodsUsageError for a tracker that is not known, MethodsError for one that is not installed."""
-    for name in names:
-        if name != "none" and name not in TRACKERS:
-            raise unknown("tracker", name, ("none", *TRACKERS))
-        if name != "none" and not TRACKERS[name]():
-            raise MethodsError(f"The tracker {name} is not installed; pip install {name}, or pass --report-to none.")
-
-
-def accumulation(common: Common, processes: int) -> tuple[int, int]:
-    """(examples per forward and device, forwards per step). Raises MethodsUsageError if the batch does not divide."""
-    micro = min(common.micro_batch, max(1, common.batch // processes))
-    if common.batch % (micro * processes):
-        raise MethodsUsageError(
-            f"batch={common.batch} is not a multiple of micro_batch={micro} times {processes} processes; change one."
-        )
-    return micro, common.batch // (micro * processes)
-
-
-def arguments(
-    common: Common, folder: Path, *, steps: int, device: str, report_to: tuple[str, ...], name: str
-) -> TrainingArguments:
-    """transformers' arguments of a run; sharding comes from `accelerate launch --config_file`."""
-    micro, accumulate = accumulation(common, world())
-    half = common.precision == "bf16" or (common.precision == "auto" and fast_bf16(device))
-    return TrainingArguments(
-        output_dir=str(folder),
-        per_device_train_batch_size=micro,
-        gradient_accumulation_steps=accumulate,
-        max_steps=steps,
-        learning_rate=common.lr,
-        lr_scheduler_type=common.scheduler,
-        warmup_steps=round(common.warmup * steps),
-        optim=common.optimizer,
-        weight_decay=common.weight_decay,
-        adam_beta1=common.beta1,
-        adam_beta2=common.beta2,
-        max_grad_norm=common.clip,
-        bf16=half,
-        use_cpu=device == "cpu",
-        logging_steps=common.log_every,
-        logging_first_step=True,
-        logging_nan_inf_filter=False,
-        save_steps=common.save_every or steps,
-        save_total_limit=2,
-        seed=common.seed,
-        report_to=list(report_to),
-        run_name=name,
-        remove_unused_columns=False,
-        label_names=[],
-        dataloader_pin_memory=device != "cpu",
-        ddp_find_unused_parameters=False,
-        ddp_backend="gloo" if device == "cpu" and world() > 1 else None,
-        disable_tqdm=True,
-        skip_memory_metrics=True,
-        average_tokens_across_devices=False,
-        log_level="error",
-    )
-
-
-class Watch(TrainerCallback):
-    """Marks complete checkpoints and prints one line per log entry to stderr."""
-
-    def __init__(self) -> None:
-        self.began, self.first = time.perf_counter(), 0
-        self.before = (0.0, 0.0)  # wall and CPU seconds of earlier, killed processes
-        self.wall, self.cpu = time.perf_counter(), time.process_time()
-
-    def spent(self) -> tuple[float, float]:
-        """Wall and CPU seconds of this run so far, killed processes included up to their last checkpoint."""
-        wall, cpu = time.perf_counter() - self.wall, time.process_time() - self.cpu
-        return self.before[0] + wall, self.before[1] + cpu
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Remember where this process started, for the time left."""
-        self.began, self.first = time.perf_counter(), state.global_step
-
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Mark the checkpoint just written; a killed run resumes from the newest marked one."""
-        if state.is_world_process_zero:
-            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            (folder / COMPLETE).write_text(json.dumps({"step": state.global_step, "spent": self.spent()}))
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        """One line: step, loss, parts, time left."""
-        if not state.is_world_process_zero or not logs or "loss" not in logs:
-            return
-        done = state.global_step - self.first
-        left = (time.perf_counter() - self.began) / max(done, 1) * (state.max_steps - state.global_step)
-        hidden = ("epoch", "learning_rate", "grad_norm")
-        parts = " ".join(f"{key} {value:.4g}" for key, value in logs.items() if key not in hidden)
-        line = f"step {state.global_step}/{state.max_steps}  {parts}  {left / 60:.1f} min left"
-        print(line, file=sys.stderr, flush=True)
+from methods.errors import MethodsError
 
 
 class DistillTrainer(Trainer):
-    """`Trainer` over a `Stream` and a `Distiller`. logs: TensorBoard's folder, unless the environment names one."""
+    """`Trainer` over a `TrainingDataset` and a `Distiller`.
+
+    logs: TensorBoard's folder, unless the environment names one.
+    """
 
     def __init__(
-        self, model: Distiller, args: TrainingArguments, stream: Stream, pad: int, logs: Path | None = None
+        self, model: Distiller, args: TrainingArguments, dataset: TrainingDataset, pad: int, logs: Path | None = None
     ) -> None:
-        self.stream, self.pad, self.watch = stream, pad, Watch()
+        self.dataset, self.pad, self.watch = dataset, pad, Watch()
         super().__init__(
             model=model,
             args=args,
-            train_dataset=stream,
+            train_dataset=dataset,
             data_collator=lambda items: collate(items, pad),
             callbacks=[self.watch],
         )
@@ -183,7 +60,7 @@ class DistillTrainer(Trainer):
         """
         if self.args.world_size > 1:
             return
-        items = [self.stream[index] for index in range(self.args.per_device_train_batch_size)]
+        items = [self.dataset[index] for index in range(self.args.per_device_train_batch_size)]
         inputs: Any = self._prepare_inputs(collate(items, self.pad))
         inputs.pop("draw")
         with torch.random.fork_rng(), torch.enable_grad():
@@ -192,7 +69,7 @@ class DistillTrainer(Trainer):
         self.flops = flops / int(inputs["length"].sum())
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
-        return SequentialSampler(self.stream)
+        return SequentialSampler(self.dataset)
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Tensor | int | None = None
@@ -216,7 +93,7 @@ class DistillTrainer(Trainer):
 
     def _stop(self, what: str, value: float) -> None:
         step = self.state.global_step + 1
-        names = ", ".join(dict.fromkeys(self.stream.names(self.last)))
+        names = ", ".join(dict.fromkeys(self.dataset.names(self.last)))
         good = last_good(Path(str(self.args.output_dir)))
         kept = f"the last good checkpoint is {good}" if good else "no checkpoint had been written yet"
         raise MethodsError(f"The {what} is {value} at step {step} on the examples {names}; {kept}. Lower lr?")
@@ -249,16 +126,3 @@ class DistillTrainer(Trainer):
             raise MethodsError(
                 f"The checkpoint holds weights that this run does not train: {load_result.unexpected_keys[0]}."
             )
-
-
-def last_good(folder: Path) -> Path | None:
-    """The newest checkpoint that was written completely."""
-    marked = [mark.parent for mark in folder.glob(f"checkpoint-*/{COMPLETE}")]
-    return max(marked, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
-
-
-def drop_torn(folder: Path) -> None:
-    """Delete checkpoints that a kill left half written."""
-    for path in folder.glob("checkpoint-*"):
-        if not (path / COMPLETE).exists():
-            shutil.rmtree(path)

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from methods.backbones.shape import SHIFT
+from methods.backbones.config import SHIFT
 from methods.decoding.decoder import Request, Result
 from methods.decoding.engine import decode
 from methods.errors import MethodsError, MethodsUsageError, unknown
@@ -93,8 +93,8 @@ def _method(name: str, values: Mapping[str, Any], folder: Path) -> tuple[Any, in
 @cache
 def _arch(folder: Path) -> str:
     """The architecture of a checkpoint folder; a missing folder is reported later."""
+    from methods.backbones.config import read_shape
     from methods.backbones.files import read_config
-    from methods.backbones.shape import read_shape
 
     return read_shape(read_config(folder), str(folder / "config.json")).arch if folder.is_dir() else "llada"
 

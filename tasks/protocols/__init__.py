@@ -1,7 +1,8 @@
 """Protocols: everything that fixes a task's prompts and scores, one small YAML file each.
 
 `tasks/protocols/SET/TASK.yaml` has the id `SET/TASK`. The digest covers every field but the explanatory ones
-(`source`, `notes`), so that a run says exactly what it was asked, and two runs are comparable only if digests agree.
+(`source`, `notes`, `prompts_since`), so that a run says exactly what it was asked, and two runs are comparable only
+if digests agree.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 import yaml
 
 from tasks import catalogue
-from tasks.errors import TasksError, TasksUsageError, unknown
+from tasks.errors import TasksUsageError, unknown
 
 ORDER = ("gsm8k", "long_gsm8k", "math", "humaneval", "mbpp", "humaneval_plus", "mbpp_plus")
 EOS_POLICIES = {
@@ -24,18 +25,20 @@ EOS_POLICIES = {
     "strip": "EOS and EOT ids are dropped wherever they stand and the text after them is kept",
 }
 METRICS = {
-    "exact_match": ("strict-match", "flexible-extract", "none"),
+    "exact_match": ("strict-match", "flexible-extract", "reader", "none"),
     "math_verify": ("none",),
     "pass@1": ("strict", "sanitised"),
 }
-EXPLAIN = ("source", "notes")  # fields that change no prompt and no score
+EXPLAIN = ("source", "notes", "prompts_since")  # fields that change no prompt and no score
 
 
 @dataclass(frozen=True)
 class Protocol:
     """One task as one column of a table asks and scores it.
 
-    id: `set/task`. version: raised with every change of meaning. task: the harness's own name.
+    id: `set/task`. version: raised with every change of meaning. prompts_since: the oldest version that gave the model
+    the same prompts and the same length, so that its stored texts can be scored as this version does. task: the
+    harness's own name.
     lm_eval_task: the definition in `tasks/definitions/`, which includes lm-eval's YAML.
     num_fewshot, fewshot: how many shots, drawn `first_n` (the same for every document) or at `random` (per document).
     chat_template: the model's chat template is applied, all shots in one user turn. system_text: the system message
@@ -64,6 +67,7 @@ class Protocol:
     rows: str | None
     source: str
     notes: str
+    prompts_since: int
 
     @property
     def set(self) -> str:
@@ -103,7 +107,7 @@ def read(path: Path) -> Protocol:
         raise TasksUsageError(
             f"{path}: a protocol is a mapping of fields, for example tasks/protocols/mini/gsm8k.yaml."
         )
-    data = {**DEFAULTS, **data}
+    data = {**DEFAULTS, "prompts_since": data.get("version"), **data}
     known = {field.name for field in fields(Protocol)}
     for name in data:
         if name not in known:
@@ -125,6 +129,8 @@ def _check(path: Path, data: dict[str, Any]) -> None:
     for field, low in (("version", 1), ("num_fewshot", 0), ("gen_length", 1)):
         if type(data[field]) is not int or data[field] < low:
             raise wrong(field, f"it must be a whole number, at least {low}")
+    if type(data["prompts_since"]) is not int or not 1 <= data["prompts_since"] <= data["version"]:
+        raise wrong("prompts_since", f"it must be a version, from 1 to {data['version']}")
     if type(data["chat_template"]) is not bool:
         raise wrong("chat_template", "it must be true or false")
     if not isinstance(data["until"], list) or not all(isinstance(stop, str) and stop for stop in data["until"]):
@@ -188,19 +194,3 @@ def sets() -> list[str]:
 def tasks() -> list[str]:
     """The tasks that some protocol defines, in the order of the tables."""
     return sorted({name.split("/")[1] for name in ids()}, key=_place)
-
-
-def refuse_mixture(protocols: dict[str, str], allow: bool = False) -> str | None:
-    """What a table over runs of several protocols must do: raise, or (when allowed) say so in its header.
-
-    protocols: digest -> protocol id, of all the runs of one task. Returns None when there is only one digest.
-    """
-    if len(protocols) <= 1:
-        return None
-    named = ", ".join(f"{name} ({digest[:8]})" for digest, name in sorted(protocols.items(), key=lambda item: item[1]))
-    if not allow:
-        raise TasksError(
-            f"These runs were asked under different protocols, so their scores are not comparable: {named}. "
-            "Choose the runs of one protocol, or ask for the mixture explicitly."
-        )
-    return f"mixed protocols: {named}"

@@ -1,8 +1,9 @@
-"""The walls: how a process is shut in, by the strongest means this machine has.
+"""The walls: how a process is confined, by the strongest means this machine has.
 
 `bubblewrap` > `namespaces` (unshare) > `limits` (resource limits only, refused unless asked for). The first two give
-no network, a file system of the interpreter alone (read-only, no home, no /etc), an own process tree that dies as a
-whole, an own user without capabilities, and an empty temporary directory in memory.
+no network, a file system of the interpreter alone (read-only, no home, no /etc), a process tree of its own that dies
+as a whole, a user of its own without capabilities, and an empty temporary directory in memory. Under all of them the
+processes end with the one that started them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tasks.errors import TasksError
 
 INSIDE = Path(__file__).parent / "inside"
 PACKAGES = ("numpy", "numpy.libs")  # beyond the standard library, if installed
-TMP_BYTES = 64 * 1024 * 1024
+TMP_BYTES, SHM_BYTES = 64 * 1024 * 1024, 16 * 1024 * 1024
 SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin")
 ENVIRONMENT = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8", "HOME": "/tmp", "OPENBLAS_NUM_THREADS": "1"}
 ALLOW = "HARNESS_ALLOW_UNCONFINED_CODE"  # set to 1 by --allow-unconfined-code, so that worker processes know
@@ -37,7 +38,7 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True)
 class Confinement:
-    """One way to shut a process in. name: one of NAMES. drops_user: the process gets a user id of its own."""
+    """One way to confine a process. name: one of NAMES. drops_user: the process gets a user id of its own."""
 
     name: str
     drops_user: bool = False
@@ -47,12 +48,18 @@ class Confinement:
         python = [interpreter(), "-I", "-S", "-B", "-X", "utf8"]
         user = _as_nobody() if self.drops_user else _WITHOUT_CAPABILITIES
         if self.name == "limits":
-            reaped = [*python, str(INSIDE / "reaper.py"), *python, str(INSIDE / script), *arguments]
+            reaper = [*python, str(INSIDE / "reaper.py"), str(os.getpid())]
+            reaped = [*reaper, *python, str(INSIDE / script), *arguments]
             return [*user, *reaped] if self.drops_user else reaped
         inner = [*user, *python, f"/inside/{script}", *arguments]
         if self.name == "bubblewrap":
             return [*_bubblewrap(self.drops_user), "--", *inner]
         return [*_unshare(self.drops_user), "sh", "-euc", _enclosure(), "enclose", *inner]
+
+    @property
+    def description(self) -> str:
+        """What a run records: the walls, and what `memory_mb` limits."""
+        return f"{self.name}, memory limited per process"
 
     @property
     def packages(self) -> str:
@@ -127,13 +134,16 @@ def _bubblewrap(root: bool) -> list[str]:
         made.add(inside)
     for target, link in _links():
         command += ["--symlink", target, link]
-    command += ["--proc", "/proc", "--dev", "/dev", "--size", str(TMP_BYTES), "--tmpfs", "/tmp", "--chmod", "1777"]
-    return [*command, "/tmp", "--chdir", "/tmp", "--remount-ro", "/"]
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    for folder, size in (("/tmp", TMP_BYTES), ("/dev/shm", SHM_BYTES)):
+        command += ["--size", str(size), "--tmpfs", folder, "--chmod", "1777", folder]
+    return [*command, "--chdir", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/"]
 
 
 def _unshare(root: bool) -> list[str]:
     spaces = ["--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child=KILL"]
-    return ["unshare", *spaces] if root else ["unshare", "--user", "--map-root-user", *spaces]
+    user = [] if root else ["--user", "--map-root-user"]
+    return ["setpriv", "--pdeathsig", "KILL", "unshare", *user, *spaces]  # dies with us, and its child with it
 
 
 def _under(path: str, folder: str) -> bool:
@@ -154,8 +164,10 @@ def _enclosure() -> str:
     lines += ["mkdir -p $R/proc $R/dev $R/tmp $R/old", "mount -t proc -o nosuid,nodev,noexec proc $R/proc"]
     for device in ("null", "zero", "full", "random", "urandom"):
         lines += [f": > $R/dev/{device}", f"mount --bind /dev/{device} $R/dev/{device}"]
-    lines += [f"mount -t tmpfs -o mode=1777,nosuid,nodev,size={TMP_BYTES} tmpfs $R/tmp"]
-    lines += ["cd $R", "pivot_root . old", "umount -l /old", "rmdir /old", "mount -o remount,ro,nosuid,nodev /"]
+    lines += ["mkdir $R/dev/shm"]
+    for folder, size in (("/tmp", TMP_BYTES), ("/dev/shm", SHM_BYTES)):
+        lines += [f"mount -t tmpfs -o mode=1777,nosuid,nodev,size={size} tmpfs $R{folder}"]
+    lines += ["cd $R", "pivot_root . old", "umount -l /old", "rmdir /old", "mount -o remount,bind,ro,nosuid,nodev /"]
     return "\n".join([*lines, "cd /tmp", '"$@"', "exit $?"])  # the shell is process 1, which signals do not kill
 
 

@@ -27,7 +27,7 @@ from tasks.sandbox.verdict import Verdict, of_error, of_exit
 
 STARTUP = 120.0  # seconds for the two interpreters to start on a busy machine; not the tested code's time
 PROCESSES = 32
-MARK = f"sandbox-of-{os.getpid()}"  # so that a process list says whose they are
+MARK = f"sandbox-of-{os.getpid()}"  # in the command lines, so that a process list says whose they are
 
 
 @dataclass
@@ -51,8 +51,8 @@ class _Pair:
                 return None
             self.buffer += part
         line, _, self.buffer = self.buffer.partition(b"\n")
-        said = json.loads(line)
-        return said if isinstance(said, dict) else None
+        report = json.loads(line)
+        return report if isinstance(report, dict) else None
 
     def end(self) -> None:
         """Kill both with everything they started and wait for them."""
@@ -86,7 +86,7 @@ def _start(job: dict[str, Any], walls: confine.Confinement, memory_mb: int, cpu_
                 walls.command("candidate.py", limits), stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], **quiet
             )
             checker = subprocess.Popen(
-                walls.command("checker.py", [str(ours.fileno()), str(writing), walls.packages]),
+                walls.command("checker.py", [str(ours.fileno()), str(writing), walls.packages, MARK]),
                 stdin=file,
                 pass_fds=[ours.fileno(), writing],
                 **quiet,
@@ -126,7 +126,7 @@ def check(
     try:
         first = pair.line(time.monotonic() + STARTUP)
         if first is None or first.get("token") != token:
-            raise TasksError(f"The sandbox ({walls.name}) did not start on this machine; `harness doctor` says more.")
+            raise TasksError(f"The sandbox ({walls.name}) did not start on this machine; see `harness doctor`.")
         start = time.monotonic()
         report = pair.line(start + timeout)
         seconds = time.monotonic() - start

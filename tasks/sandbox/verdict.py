@@ -1,4 +1,4 @@
-"""What a check says, and how a report from inside becomes an outcome."""
+"""The result of a check, and how a report from inside becomes an outcome."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Verdict:
 def of_error(error: dict[str, Any], where: str) -> tuple[str, str]:
     """(outcome, detail) of an exception described by the other process; never `passed`."""
     name, base = (str(word) for word in error.get("class", ["Exception", "Exception"]))
-    text = " ".join(str(error.get("text", "")).split())[:300]
+    name, text = _one_line(name, 100), _one_line(str(error.get("text", "")), 300)
     detail = f"{name}: {text}" if text else name
     if where == "compiling" and base != "MemoryError":
         return "syntax", detail
@@ -66,6 +66,12 @@ def of_error(error: dict[str, Any], where: str) -> tuple[str, str]:
     if _denied(error):
         return "blocked", detail
     return "failed", detail
+
+
+def _one_line(text: str, longest: int) -> str:
+    """Text of the tested code as one printable line that can be stored: no control character, no surrogate."""
+    words = " ".join(text[: 2 * longest].split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)[:longest]
 
 
 def _denied(error: dict[str, Any]) -> bool:
@@ -83,6 +89,7 @@ def of_exit(code: int | None) -> tuple[str, str]:
         return "timeout", "the processor time limit was reached"
     if number == signal.SIGXFSZ:
         return "blocked", "the file size limit was reached"
-    if 0 < number < 65:
-        return "crashed", f"the process was killed by {signal.Signals(number).name}"
+    if 0 < number < signal.NSIG:
+        names = {one.value: one.name for one in signal.Signals}  # a few numbers in between have no name
+        return "crashed", f"the process was killed by {names.get(number, f'signal {number}')}"
     return "crashed", f"the process ended with status {code} before the tests were through"

@@ -1,4 +1,4 @@
-"""LoRA adapters: both namings, the target-name trap, merging, export, adapters of another base."""
+"""LoRA adapters: both namings, the target-name trap, merging, adapters of another base."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from methods.backbones import adapters, create, load, save
+from methods.backbones.tensor_names import to_module
+from methods.distill.model_card import save_adapter
 from methods.errors import MethodsError
 from tests.backbones.tiny import DREAM, LLADA, edit_json, line, worst
 
-pytest.importorskip("peft")
+peft = pytest.importorskip("peft")
 RECIPE = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 HUB = ["q_proj", "k_proj", "v_proj", "attn_out", "ff_proj", "up_proj", "ff_out"]
 
@@ -25,7 +27,8 @@ def trained(config: dict, targets: list[str], base: Path, folder: Path) -> tuple
     save(backbone, base)
     ids, at = line(9)
     before = backbone.hidden(ids, at)
-    adapters.attach(backbone.model, backbone.arch, targets, r=4, alpha=8)
+    ours = [adapters.kinds(backbone.arch)[name] for name in targets]
+    student = peft.get_peft_model(backbone.model, peft.LoraConfig(r=4, lora_alpha=8, target_modules=ours))
     torch.manual_seed(0)
     with torch.no_grad():
         for name, weight in backbone.model.named_parameters():
@@ -34,7 +37,7 @@ def trained(config: dict, targets: list[str], base: Path, folder: Path) -> tuple
                 weight.normal_(std=0.2)
             else:
                 assert not weight.requires_grad
-    adapters.export(backbone.model, backbone.arch, folder, base="org/base")
+    save_adapter(student, backbone, folder)
     return before, backbone.hidden(ids, at)
 
 
@@ -65,16 +68,7 @@ def test_exported_names_are_the_hubs(tmp_path: Path) -> None:
     assert len(names) == 2 * 7 * 2
     config = json.loads((tmp_path / "lora" / adapters.CONFIG).read_text())
     assert config["target_modules"] == sorted(HUB)
-    assert (config["r"], config["lora_alpha"], config["base_model_name_or_path"]) == (4, 8, "org/base")
-
-
-def test_the_trap_is_reported_when_attaching() -> None:
-    backbone = create(LLADA, 1)
-    report = adapters.attach(backbone.model, "llada", RECIPE, r=2, alpha=2)
-    assert report.matched == {"q_proj": 2, "k_proj": 2, "v_proj": 2, "up_proj": 2}
-    assert report.unmatched == ("o_proj", "gate_proj", "down_proj")
-    assert report.untouched == ("attn_out", "ff_proj", "ff_out")
-    assert "asked for but not in this architecture: o_proj, gate_proj, down_proj" in str(report)
+    assert (config["r"], config["lora_alpha"]) == (4, 8)
 
 
 def test_the_trap_is_reported_when_loading(tmp_path: Path) -> None:
@@ -91,7 +85,7 @@ def test_an_adapter_in_transformers_naming_fits_too(tmp_path: Path) -> None:
     ours = {}
     for name, value in load_file(path).items():
         module, _, rest = name.removeprefix("base_model.model.").partition(".lora_")
-        ours[f"base_model.model.{adapters.to_module(module, 'llada')}.lora_{rest}"] = value
+        ours[f"base_model.model.{to_module(module, 'llada')}.lora_{rest}"] = value
     assert any("self_attn.o_proj" in name for name in ours)
     save_file(ours, path)
     edit_json(tmp_path / "lora" / adapters.CONFIG, target_modules=RECIPE)
@@ -99,18 +93,6 @@ def test_an_adapter_in_transformers_naming_fits_too(tmp_path: Path) -> None:
     ids, at = line(9)
     assert worst(backbone.hidden(ids, at), after) <= 1e-5
     assert "asked for" not in backbone.notes[0]
-
-
-def test_all_linear_covers_everything() -> None:
-    report = adapters.attach(create(LLADA, 1).model, "llada", ["all-linear"], r=2, alpha=2)
-    assert list(report.matched) == HUB
-    assert not report.unmatched
-    assert not report.untouched
-
-
-def test_no_target_at_all_is_an_error() -> None:
-    with pytest.raises(MethodsError, match=r"None of the LoRA targets.*attn_out"):
-        adapters.attach(create(LLADA, 1).model, "llada", ["o_proj"], r=2, alpha=2)
 
 
 def test_an_adapter_for_another_base(tmp_path: Path) -> None:
@@ -168,5 +150,5 @@ def test_layers_outside_the_blocks_are_refused(tmp_path: Path) -> None:
 def test_an_adapter_without_its_numbers(key: str, tmp_path: Path) -> None:
     place = edited(tmp_path, lambda state: None)
     edit_json(place / "lora" / adapters.CONFIG, **{key: None})
-    with pytest.raises(MethodsError, match=rf"adapter_config.json: {key}=None"):
+    with pytest.raises(MethodsError, match=rf"adapter_config.json: the key '{key}' is missing"):
         load(place / "base", adapter=place / "lora")

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import struct
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -53,6 +57,22 @@ def refused(source: object, *words: str, **options: object) -> str:
         ({"mask_token_id": None}, ["mask_token_id"]),
         ({"mask_token_id": 64}, ["mask_token_id 64", "64 rows"]),
         ({"mlp_hidden_size": 40}, ["ff_out.weight", "[32, 48]", "[32, 40]"]),
+        ({"n_layers": 10**8}, ["n_layers=100000000", "from 1 to 10000"]),
+        ({"n_layers": 9999}, ["89973 tensors are missing", "model.layers.2."]),
+        ({"d_model": 2**28}, ["config.json asks for"]),
+        ({"n_layers": "two"}, ["n_layers='two'", "whole number"]),
+        ({"n_layers": 2.0}, ["n_layers=2.0"]),
+        ({"n_heads": 0}, ["n_heads=0"]),
+        ({"n_heads": True}, ["n_heads=True"]),
+        ({"n_kv_heads": 3}, ["4 attention heads cannot share 3"]),
+        ({"n_heads": 32, "n_kv_heads": 32}, ["a head of 1 channels"]),
+        ({"vocab_size": [64], "embedding_size": 0}, ["vocab_size=[64]"]),
+        ({"rms_norm_eps": float("nan")}, ["rms_norm_eps=nan"]),
+        ({"rope_theta": -1}, ["rope_theta=-1"]),
+        ({"weight_tying": "no"}, ["weight_tying='no'", "true or false"]),
+        ({"mask_token_id": "60"}, ["mask_token_id '60' is no token id"]),
+        ({"eos_token_id": [61, None]}, ["eos_token_id None is no token id"]),
+        ({"pad_token_id": True}, ["pad_token_id True is no token id"]),
         ({"n_layers": 3}, ["9 tensors are missing", "model.layers.2."]),
         ({"n_layers": 1}, ["blocks.1."]),
     ],
@@ -60,7 +80,9 @@ def refused(source: object, *words: str, **options: object) -> str:
 )
 def test_a_config_that_does_not_fit(changes: dict, words: list[str], folder: Path) -> None:
     edit_json(folder / "config.json", **changes)
+    began = time.monotonic()
     refused(folder, "config.json" if "missing" not in words[0] and "blocks" not in words[0] else "", *words)
+    assert time.monotonic() - began < 10, "10^8 layers once took 90 s"
 
 
 def test_a_missing_tensor(folder: Path) -> None:
@@ -95,6 +117,79 @@ def test_a_damaged_header(folder: Path) -> None:
     data[8] = 0
     (folder / WEIGHTS).write_bytes(bytes(data))
     refused(folder, WEIGHTS, "header is damaged")
+
+
+def edit_header(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Rewrite the header of a safetensors file by what `change` returns, or leaves in place when it returns None."""
+    data = path.read_bytes()
+    length = struct.unpack("<Q", data[:8])[0]
+    entries = json.loads(data[8 : 8 + length])
+    made = change(entries)
+    text = json.dumps(entries if made is None else made).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + length :])
+
+
+NORM = "model.transformer.ln_f.weight"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda e: [1, 2], ["header is no table"]),
+        (lambda e: e.update({NORM: 3}), [NORM, "not a table"]),
+        (lambda e: e[NORM].pop("data_offsets"), [NORM, "data_offsets None"]),
+        (lambda e: e[NORM].update(data_offsets=[-4, 124]), [NORM, "data_offsets [-4, 124]"]),
+        (lambda e: e[NORM].update(data_offsets=[128, 0]), [NORM, "the first before the second"]),
+        (lambda e: e[NORM].update(data_offsets=[0, 128]), ["overlaps the one before"]),
+        (lambda e: e[NORM].update(data_offsets=[10**9, 10**9 + 128]), ["leaves a gap"]),
+        (lambda e: e[NORM].update(dtype="F33"), [NORM, "dtype 'F33'"]),
+        (lambda e: e[NORM].update(shape=[32.0]), [NORM, "shape [32.0]"]),
+        (lambda e: e[NORM].update(shape=[31]), [NORM, "128 bytes for shape [31] of F32"]),
+        (lambda e: e[NORM].update(dtype="I32"), [NORM, "stored as I32", "F32"]),
+    ],
+)
+def test_a_header_that_lies(change: Callable[[dict[str, Any]], Any], words: list[str], folder: Path) -> None:
+    def applied(entries: dict[str, Any]) -> Any:
+        made = change(entries)
+        return made if isinstance(made, list) and made == [1, 2] else None
+
+    edit_header(folder / WEIGHTS, applied)
+    refused(folder, WEIGHTS, *words)
+
+
+def test_whole_numbers_are_no_weights(folder: Path) -> None:
+    rewrite(folder, **{NORM: torch.ones(32, dtype=torch.int64)})
+    refused(folder, WEIGHTS, NORM, "stored as I64")
+
+
+def test_a_shard_index_stays_in_its_folder(tmp_path: Path) -> None:
+    place = save(create(DREAM, 1), tmp_path / "model", shard_bytes=9000)
+    index = json.loads((place / files.INDEX).read_text())
+    (tmp_path / "outside").mkdir()
+    first = sorted(set(index["weight_map"].values()))[0]
+    (place / first).rename(tmp_path / "outside" / first)
+    for name in (f"../outside/{first}", str(tmp_path / "outside" / first), 7, "config.json"):
+        moved = {tensor: name if file == first else file for tensor, file in index["weight_map"].items()}
+        (place / files.INDEX).write_text(json.dumps({"weight_map": moved}))
+        refused(place, files.INDEX, repr(name)[:40], "not the name of a safetensors file in this folder")
+    for table in ([], {}, "all"):
+        (place / files.INDEX).write_text(json.dumps({"weight_map": table}))
+        refused(place, files.INDEX, "weight_map")
+    (place / first).symlink_to(tmp_path / "outside" / first)  # as the hub's cache does
+    (place / files.INDEX).write_text(json.dumps(index))
+    assert load(place).arch == "dream"
+
+
+def test_a_tensor_in_two_files(tmp_path: Path) -> None:
+    place = save(create(DREAM, 1), tmp_path, shard_bytes=9000)
+    one, two = sorted(place.glob("model-*.safetensors"))[:2]
+    save_file(load_file(one) | load_file(two), two)
+    refused(place, two.name, "is in", one.name)
+
+
+def test_weights_are_as_readable_as_their_config(folder: Path) -> None:
+    """safetensors writes files of mode 0600: nobody else in a group could load them."""
+    assert (folder / WEIGHTS).stat().st_mode == (folder / "config.json").stat().st_mode
 
 
 def test_a_missing_shard(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from safetensors import safe_open
 
 from methods.backbones import create, load, save
 from methods.backbones.build import build_model, check_direction, leak
+from methods.backbones.config import read_shape
 from methods.backbones.memory import parameters, weight_bytes
-from methods.backbones.names import expected, to_hub, to_module
 from methods.backbones.published import entries, find
-from methods.backbones.shape import read_shape
+from methods.backbones.tensor_names import expected, to_hub, to_module
 from methods.errors import MethodsError
 from tests.backbones.tiny import ALL, DATA, GOLDEN, LLADA, LLAMA, line
 

@@ -1,4 +1,4 @@
-"""Tiny hub-style configs and folders for the tests of this room."""
+"""Tiny hub-style configs and folders for the backbones' tests."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ EDITS: dict[str, tuple[Edit, set[str], set[tuple[str, str]]]] = {
         set(),
     ),
     "reversed prompts": (
-        ("tasks/loaded.py", r"return list\(self\.task\.instances\)", "return list(self.task.instances)[::-1]"),
+        ("tasks/loading.py", r"return list\(self\.task\.instances\)", "return list(self.task.instances)[::-1]"),
         SWEEPS | TRAJECTORIES | TRAININGS,
         ALL_RUNS,
     ),

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from methods.distill import recipe, stream, train
+from methods.distill import dataset, recipe, train
 from tests.distill import tiny
 
 SMALL: dict[str, Any] = {
@@ -30,21 +30,21 @@ def job(out: Path, name: str, changes: dict[str, Any]) -> train.Job:
 
 def kill_at(number: int) -> None:
     """Die by SIGKILL when draw `number` is asked for."""
-    original = stream.Stream.__getitem__
+    original = dataset.TrainingDataset.__getitem__
 
     def mortal(self: Any, index: int) -> Any:
         if index >= number:
             os.kill(os.getpid(), signal.SIGKILL)
         return original(self, index)
 
-    stream.Stream.__getitem__ = mortal  # type: ignore[method-assign]
+    dataset.TrainingDataset.__getitem__ = mortal  # type: ignore[method-assign]
 
 
 def main() -> None:
     out, name, changes = sys.argv[1:]
     settings = json.loads(changes)
     backbone = tiny.backbone(settings.pop("arch", "llada"))
-    train.train(job(Path(out), name, settings), backbone, tiny.rows())
+    train.train(job(Path(out), name, settings), backbone, tiny.trajectories())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Mask constructions: invariants, and every mended defect by name."""
+"""Mask constructions: invariants, and every fixed defect by name."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from methods.distill import attention, masks
+from methods.distill import attention, masks, recipe
+from methods.distill.dataset import generator
 from methods.distill.objectives import OBJECTIVES
 from methods.distill.objectives.base import Draw, Tokens
 from methods.distill.objectives.certainty import CertaintyForcing, CertaintySettings, block_size
+from methods.distill.objectives.forcing import Forcing
 from methods.distill.objectives.temporal import Temporal, TemporalSettings
-from methods.distill.rows import Row, ints
-from methods.distill.stream import generator
+from methods.distill.trajectory import Trajectory, ints
 from tests.distill import tiny
 
 TOKENS = Tokens(mask=37, eos=(38,), shift=0, max_length=48)
@@ -28,7 +29,7 @@ def orders(length: int, seed: int) -> masks.Ints:
 
 def draw(number: int = 0, tail: int | None = None, row: int = 0, pick: int = 0, progress: float = 0.5) -> Draw:
     rng, shared = generator(0, 2, number), generator(0, 3, number)
-    return Draw(tiny.rows()[row], pick, rng, shared, progress, tail)
+    return Draw(tiny.trajectories()[row], pick, rng, shared, progress, tail)
 
 
 @given(st.integers(1, 40), st.integers(1, 12), st.floats(0, 1), st.integers(0, 999))
@@ -68,20 +69,28 @@ def test_state_index_gives_the_ratio_asked_for() -> None:
     assert int(reference.masked.sum()) == 0
 
 
-def test_eos_blocks_are_left_alone() -> None:
-    response = np.array([1, 2, 3, 38] + [38] * 12)
-    masked, _ = masks.monotone_noise(response, 4, np.random.default_rng(1), low=0.7, high=0.7, eos=(38,))
-    assert not masked[4:].any()
-    reference, _ = masks.monotone_noise(
-        response, 4, np.random.default_rng(1), low=0.7, high=0.7, eos=(38,), compat=True
-    )
-    assert reference[4:].any()
+@pytest.mark.parametrize("end", [38, 36])  # of two end ids, whichever closes the answer
+def test_eos_blocks_are_masked_like_the_others_and_not_scored(end: int) -> None:
+    """Clean EOS blocks would show the bidirectional teacher where the answer ends."""
+    response = ints([1, 2, 3, end] + [38] * 12)
+    trajectory = replace(tiny.trajectories()[0], response=response, reveal=ints(range(1, 17)))
+    tokens, prompt = replace(TOKENS, eos=(38, 36)), len(trajectory.prompt)
+    settings = recipe.load("d2f", "mini").with_values({"block": 4, "noise_low": 0.7, "noise_high": 0.7}).settings
+    for number in range(5):
+        item = Forcing(settings, tokens).item(of(trajectory, number))
+        reference = Forcing(replace(settings, compat=True), tokens).item(of(trajectory, number))
+        np.testing.assert_array_equal(item["input"], reference["input"])
+        hidden, behind = item["input"][prompt:] == tokens.mask, slice(prompt + 4, None)
+        assert hidden[4:].any(), "at a ratio of 0.7 something of three blocks is masked"
+        assert not item["masked"][behind].any()
+        np.testing.assert_array_equal(item["masked"][prompt : prompt + 4], hidden[:4])
+        np.testing.assert_array_equal(reference["masked"][prompt:], hidden)
 
 
 @given(st.integers(1, 60), st.integers(1, 16), st.integers(0, 999))
 def test_noise_never_falls_from_block_to_block(length: int, block: int, seed: int) -> None:
     response = np.arange(length)
-    _, probability = masks.monotone_noise(response, block, np.random.default_rng(seed))
+    _, _, probability = masks.monotone_noise(response, block, np.random.default_rng(seed))
     assert (np.diff(probability) >= 0).all()
     assert 0.2 <= probability.min() <= probability.max() <= 0.7 + 1e-9
 
@@ -105,13 +114,13 @@ def test_template_offset_moves_the_pattern_only_in_compat() -> None:
     straight = CertaintyForcing(
         CertaintySettings(compat=True, blockwise=False, ratio_start=0.5, ratio_end=0.5), TOKENS
     ).item(draw())
-    prompt, width = len(tiny.rows()[0].prompt), len(tiny.rows()[0].response)
+    prompt, width = len(tiny.trajectories()[0].prompt), len(tiny.trajectories()[0].response)
     np.testing.assert_array_equal(
         moved["masked"][prompt : prompt + width - 3], straight["masked"][prompt + 3 : prompt + width]
     )
 
 
-EARLY_END = Row(  # EOS is committed second and fills the tail; two tokens of the answer come later
+EARLY_END = Trajectory(  # EOS is committed second and fills the tail; two tokens of the answer come later
     "early",
     "gsm8k",
     prompt=ints([1, 2]),
@@ -123,7 +132,7 @@ EARLY_END = Row(  # EOS is committed second and fills the tail; two tokens of th
 )
 
 
-def of(row: Row, number: int, pick: int = 0) -> Draw:
+def of(row: Trajectory, number: int, pick: int = 0) -> Draw:
     return Draw(row, pick, generator(0, 2, number), generator(0, 3, number), 0.5)
 
 
@@ -152,7 +161,7 @@ def test_blocks_are_drawn_from_the_answer_and_its_eos() -> None:
 
 
 def test_student_never_sees_the_privileged_prompt() -> None:
-    row = tiny.rows()[0]
+    row = tiny.trajectories()[0]
     item = Temporal(TemporalSettings(delta=2), TOKENS).item(draw(pick=3))
     np.testing.assert_array_equal(item["input"][: len(row.prompt)], row.prompt)
     np.testing.assert_array_equal(item["teacher"][: len(row.teacher)], row.teacher)

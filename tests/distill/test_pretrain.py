@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.pretraining import build_tokenizer, decided, drawer
-from methods.distill.corpus import Batch, Example, batches, collate, random_mask
 from methods.distill.pretrain import PretrainConfig, pretrain
+from methods.distill.pretrain_data import Batch, Example, batches, collate, random_mask
 from methods.errors import MethodsError
 from tasks.mini import TASKS, drill
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from methods.distill import recipe
+from methods.distill.recipe_fields import CHOICES
 from methods.errors import MethodsError, MethodsUsageError
 
 ALL = [
@@ -59,7 +60,10 @@ BAD: list[dict[str, object]] = [
     {"steps": "inf"},
     {"delta": 1.5},
     {"delta": "1e400"},
-    {"compat": "yes"},
+    {"compat": 1},
+    {"top_p": 0},
+    {"top_p": 1.5},
+    {"score": "luck"},
     {"compat": 7},
     {"compat": None},
     {"tail": "abc"},
@@ -83,7 +87,7 @@ def test_bad_values_are_refused(change: dict[str, object]) -> None:
 
 
 def test_every_element_of_a_list_is_checked() -> None:
-    with pytest.raises(MethodsUsageError, match="blocks=0 is out of range"):
+    with pytest.raises(MethodsUsageError, match="blocks=0 is not allowed: blocks is a list, each an integer above 0"):
         recipe.load("d3llm", "mini").with_values({"blocks": "0"})
     with pytest.raises(MethodsUsageError, match=r"blocks=\[16, 0\]"):
         recipe.load("d3llm", "mini").with_values({"blocks": [16, 0]})
@@ -91,9 +95,17 @@ def test_every_element_of_a_list_is_checked() -> None:
 
 def test_words_and_numbers_that_are_fine() -> None:
     loaded = recipe.load("tad_speed", "mini")
-    for change in ({"compat": 1}, {"compat": "True"}, {"tail": 3}, {"tail": "none"}, {"warmup": 1}, {"dropout": 0}):
+    for change in (
+        {"compat": "1"},
+        {"compat": "yes"},
+        {"compat": "True"},
+        {"tail": 3},
+        {"tail": "none"},
+        {"warmup": 1},
+        {"dropout": 0},
+    ):
         assert loaded.with_values(change) is not None
-    assert loaded.with_values({"compat": 1}).settings.compat is True
+    assert loaded.with_values({"compat": "1"}).settings.compat is True
     assert loaded.with_values({"tail": 3}).common.tail == "3"
 
 
@@ -101,8 +113,8 @@ def test_transformers_knows_every_scheduler_and_optimizer_that_a_recipe_may_name
     from transformers.trainer_utils import SchedulerType
     from transformers.training_args import OptimizerNames
 
-    assert {SchedulerType(name).value for name in recipe.CHOICES["scheduler"]} == set(recipe.CHOICES["scheduler"])
-    assert {OptimizerNames(name).value for name in recipe.CHOICES["optimizer"]} == set(recipe.CHOICES["optimizer"])
+    assert {SchedulerType(name).value for name in CHOICES["scheduler"]} == set(CHOICES["scheduler"])
+    assert {OptimizerNames(name).value for name in CHOICES["optimizer"]} == set(CHOICES["optimizer"])
 
 
 def test_a_file_with_an_unknown_key_names_file_and_key(tmp_path: Path) -> None:

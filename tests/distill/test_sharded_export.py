@@ -11,7 +11,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from safetensors.torch import load_file
 
-from methods.distill import card, nets, recipe
+from methods.distill import distiller, model_card, recipe
 from methods.distill.student import trainable, unshard
 from tests.distill import tiny
 
@@ -33,7 +33,7 @@ def student_of(tuning: str) -> tuple[Any, Any, recipe.Recipe]:
 
 def export(backbone: Any, student: Any, loaded: recipe.Recipe, out: Path) -> None:
     manifest = {"made": "by a test"}
-    card.export(backbone, student, loaded, out, manifest, dtype=None, merge=True)
+    model_card.export(backbone, student, loaded, out, manifest, dtype=None, merge=True)
 
 
 def sharded(rank: int, folder: str, tuning: str) -> None:
@@ -43,9 +43,9 @@ def sharded(rank: int, folder: str, tuning: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     mesh = dist.init_device_mesh("cpu", (2,))
     backbone, student, loaded = student_of(tuning)
-    module = nets.Distiller(student, None, shift=0, causal=False)  # type: ignore[arg-type]
+    module = distiller.Distiller(student, None, shift=0, causal=False)  # type: ignore[arg-type]
     module.forward = lambda ids: module.head(module.hidden(ids))  # type: ignore[assignment, method-assign]
-    for layer in nets.base_of(student).model.layers:
+    for layer in distiller.base_of(student).model.layers:
         fully_shard(layer, mesh=mesh)
     fully_shard(module, mesh=mesh)
     module(torch.arange(8)[None]).sum().backward()

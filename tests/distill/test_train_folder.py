@@ -22,7 +22,7 @@ LORA = {"tuning": "lora", "rank": 2, "alpha": 2}
 
 def run(out: Path, changes: dict[str, Any], **options: Any) -> dict[str, Any]:
     job = process.job(out, "dparallel", {"steps": 2} | changes)
-    return train.train(replace(job, **options), tiny.backbone(), tiny.rows())
+    return train.train(replace(job, **options), tiny.backbone(), tiny.trajectories())
 
 
 def content(out: Path) -> dict[str, bytes]:
@@ -58,8 +58,12 @@ def test_a_repeat_with_another_export_is_refused(tmp_path: Path) -> None:
 def test_a_manifest_from_before_the_entry_is_still_finished(tmp_path: Path) -> None:
     manifest = run(tmp_path, {})
     del manifest["export"]
+    for name in folder.LATER:
+        del manifest["key"]["settings"][name]
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     assert run(tmp_path, {}, dtype="float16") == manifest
+    with pytest.raises(MethodsError, match="differs in score"):
+        run(tmp_path, {"score": "entropy"})
 
 
 def test_nothing_of_the_run_before_stays(tmp_path: Path) -> None:
@@ -123,11 +127,11 @@ def test_tensorboard_keeps_its_logs(tmp_path: Path) -> None:
 def test_an_unknown_tracker_is_named_before_anything_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from methods.distill import trainer
+    from methods.distill import launch
 
     with pytest.raises(MethodsUsageError, match="Did you mean 'wandb'"):
         run(tmp_path, {}, report_to=("wandbb",))
-    monkeypatch.setitem(trainer.TRACKERS, "wandb", lambda: False)
+    monkeypatch.setitem(launch.TRACKERS, "wandb", lambda: False)
     with pytest.raises(MethodsError, match="wandb is not installed"):
         run(tmp_path, {}, report_to=("wandb",))
     assert not list(tmp_path.iterdir())

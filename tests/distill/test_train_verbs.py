@@ -65,10 +65,10 @@ def train(place: Path, *arguments: str, rows: str = "t") -> str:
 
 def test_trajectories_hold_one_token_per_forward(place: Path) -> None:
     from methods.backbones import load
-    from methods.distill.shards import load_rows
+    from methods.distill.trajectory_files import load_trajectories
 
     base = load(place / "base", device="cpu")
-    rows = load_rows(place / "t", base, correct_only=False)
+    rows = load_trajectories(place / "t", base, correct_only=False)
     assert {row.task for row in rows} == set(PROTOCOLS)
     for row in rows:
         shown = sorted(int(step) for step in row.reveal)
@@ -112,20 +112,35 @@ def test_the_manifest_says_what_made_the_rows(place: Path) -> None:
     made = manifest["data"]["trajectories"]
     assert (made["problems"], made["block"], made["tasks"]) == (4, 16, sorted(PROTOCOLS))
     assert (made["plan"]["decode_from"], made["plan"]["gen_length"]) == ("plain", 16)
+    assert (made["score"], made["top_p"]) == ("probability", 1.0)
+
+
+def test_dreams_teacher_ranks_by_entropy_and_keeps_a_nucleus(place: Path) -> None:
+    from methods.backbones import load
+
+    tokenizer = load(place / "base", device="cpu").tokenizer
+    ids = {"vocab_size": len(tokenizer), "eos_token_id": [0, 5], "pad_token_id": 2, "mask_token_id": 1}
+    dream = create(tiny.QWEN | ids | {"model_type": "Dream", "max_position_embeddings": 512})
+    dream.tokenizer = tokenizer
+    save(dream, place / "dream")
+    size = ("--problems", "2", "--gen-length", "16", "--prompt", "privileged", "--base", str(place / "dream"))
+    call("trajectories", *size, "--temperatures", "0.2", "--top-p", "0.95", "--out", str(place / "d"), at=place)
+    header = json.loads((place / "d" / "trajectories.json").read_text())
+    assert (header["arch"], header["score"], header["top_p"]) == ("dream", "entropy", 0.95)
 
 
 def test_other_temperatures_and_lengths_give_a_warning(place: Path) -> None:
     from methods.distill import recipe
-    from methods.distill.shards import departures
+    from methods.distill.trajectory_files import departures
 
     common = recipe.load("tad_speed", "mini").with_values({"temperatures": "0.7"}).common
     heat, length = departures(place / "t", common)
-    assert heat.endswith("was made with temperatures [0.0], the recipe says [0.7].")
-    assert length.endswith("was made with gen_length 16, the recipe says 64.")
+    assert heat.endswith("was made with temperatures [0.0]; the recipe has [0.7].")
+    assert length.endswith("was made with gen_length 16; the recipe has 64.")
     line = ("--set", "temperatures=0.7", "--dry-run", "--out", str(place / "dry"))
     told = CliRunner().invoke(app, ["train", "tad_speed", *line, "--set", "correct_only=false", *at_suite(place)])
     assert "warning:" in told.stderr
-    assert "temperatures [0.0], the recipe says [0.7]" in told.stderr
+    assert "temperatures [0.0]; the recipe has [0.7]" in told.stderr
 
 
 def at_suite(place: Path) -> tuple[str, ...]:

@@ -14,10 +14,12 @@ from tokenizers.processors import TemplateProcessing
 
 from methods.backbones import Backbone
 from methods.decoding import Decoder, Request, Result
+from methods.distill.problems import Problem, gold_trajectories
 from methods.distill.prompts import with_reference
-from methods.distill.shards import HEADER, load_rows, shard_file
+from methods.distill.teacher import teacher_decoder
 from methods.distill.tokenizer import train_tokenizer
-from methods.distill.trajectories import Plan, Problem, generate, gold_rows
+from methods.distill.trajectory_files import HEADER, load_trajectories, shard_file
+from methods.distill.trajectory_generation import Plan, generate
 from methods.errors import MethodsError
 from tests.distill import tiny
 
@@ -44,13 +46,13 @@ class Fake:
         self.dies_at = dies_at
 
     def decoder(self, temperature: float) -> Decoder:
-        return Decoder(values={"temperature": temperature})
+        return teacher_decoder("llada", 8)(temperature)
 
     def __call__(self, backbone: Backbone, requests: Sequence[Request], batch_size: int) -> Iterator[Result]:
         for index in reversed(range(len(requests))):
             request = requests[index]
             self.prompts.append(request.prompt_ids)
-            self.temperatures.append(float(request.decoder.values["temperature"]))
+            self.temperatures.append(float(request.decoder.values.get("temperature", 0.0)))
             if len(self.prompts) > self.dies_at:
                 raise KeyboardInterrupt
             answer = TOKENIZER("right" if self.temperatures[-1] > 0 else "wrong").input_ids
@@ -72,9 +74,9 @@ def test_order_prompts_and_filter(tmp_path: Path) -> None:
     fake = Fake()
     counts = run(tmp_path, fake)
     assert counts == {"problems": 10, "correct": 9, "shards": 3}
-    rows = load_rows(tmp_path, teacher())
+    rows = load_trajectories(tmp_path, teacher())
     assert [row.id for row in rows] == [f"toy/{i}" for i in range(10) if i != 3]
-    assert len(load_rows(tmp_path, teacher(), correct_only=False)) == 10
+    assert len(load_trajectories(tmp_path, teacher(), correct_only=False)) == 10
     row = rows[0]
     assert row.text == "right"
     assert sorted(row.reveal) == list(range(1, 17))
@@ -87,7 +89,7 @@ def test_order_prompts_and_filter(tmp_path: Path) -> None:
 def test_privileged_decode_keeps_the_plain_prompt(tmp_path: Path) -> None:
     fake = Fake()
     run(tmp_path, fake, decode_from="privileged")
-    row = load_rows(tmp_path, teacher())[0]
+    row = load_trajectories(tmp_path, teacher())[0]
     np.testing.assert_array_equal(row.decoded, row.teacher)
     assert TOKENIZER.decode(row.prompt) == "0+1="
     assert all(TOKENIZER.decode(prompt).startswith("Reference") for prompt in fake.prompts)
@@ -103,54 +105,54 @@ def test_a_killed_run_continues_with_the_same_result(tmp_path: Path) -> None:
     rest = Fake()
     run(torn, rest)
     assert len(rest.prompts) == 12  # 6 problems, two attempts each
-    for a, b in zip(load_rows(whole, teacher()), load_rows(torn, teacher()), strict=True):
+    for a, b in zip(load_trajectories(whole, teacher()), load_trajectories(torn, teacher()), strict=True):
         np.testing.assert_array_equal(a.reveal, b.reveal)
 
 
 def test_parts_make_one_set(tmp_path: Path) -> None:
     assert run(tmp_path, Fake(), part=1, parts=2) == {"problems": 4, "correct": 4, "shards": 1}
     with pytest.raises(MethodsError, match="lacks 2 of 3 shards"):
-        load_rows(tmp_path, teacher())
+        load_trajectories(tmp_path, teacher())
     assert run(tmp_path, Fake(), part=0, parts=2) == {"problems": 6, "correct": 5, "shards": 2}
-    assert len(load_rows(tmp_path, teacher())) == 9
+    assert len(load_trajectories(tmp_path, teacher())) == 9
 
 
 def test_other_checkpoint_other_tokenizer_other_settings(tmp_path: Path) -> None:
     run(tmp_path, Fake())
     with pytest.raises(MethodsError, match="made by the checkpoint teacher0"):
-        load_rows(tmp_path, teacher(1))
-    assert load_rows(tmp_path, teacher(1), same_teacher=False)
+        load_trajectories(tmp_path, teacher(1))
+    assert load_trajectories(tmp_path, teacher(1), same_teacher=False)
     other = teacher()
     other.tokenizer = train_tokenizer(["something else entirely"], vocab_size=290)
     with pytest.raises(MethodsError, match="tokenizer"):
-        load_rows(tmp_path, other)
+        load_trajectories(tmp_path, other)
     with pytest.raises(MethodsError, match="differ in plan"):
         run(tmp_path, Fake(), seed=5)
 
 
 def test_empty_and_fully_filtered_sets(tmp_path: Path) -> None:
     with pytest.raises(MethodsError, match="no trajectories"):
-        load_rows(tmp_path, teacher())
+        load_trajectories(tmp_path, teacher())
     fake, plan = Fake(), Plan(gen_length=16, shard=8)
     with pytest.raises(MethodsError, match="no problems"):
         generate(teacher(), [], tmp_path, plan, decoder=fake.decoder, accept=lambda p, t: True, decode=fake)
     generate(teacher(), problems(), tmp_path, plan, decoder=fake.decoder, accept=lambda p, t: False, decode=fake)
     with pytest.raises(MethodsError, match="none of the 10 trajectories is correct"):
-        load_rows(tmp_path, teacher())
+        load_trajectories(tmp_path, teacher())
 
 
 def test_a_torn_shard_is_named(tmp_path: Path) -> None:
     run(tmp_path, Fake())
     shard_file(tmp_path, 1).write_bytes(b"PAR1 not really")
     with pytest.raises(MethodsError, match="shard-00001"):
-        load_rows(tmp_path, teacher())
+        load_trajectories(tmp_path, teacher())
 
 
 def test_storage_is_linear_in_the_length(tmp_path: Path) -> None:
     run(tmp_path, Fake())
     head = json.loads((tmp_path / HEADER).read_text())
     assert head["plan"]["gen_length"] == 16
-    rows = load_rows(tmp_path, teacher())
+    rows = load_trajectories(tmp_path, teacher())
     assert all(len(row.response) == len(row.reveal) == 16 for row in rows)
 
 
@@ -171,17 +173,17 @@ def test_one_bos_as_the_runner_writes_it(chat: bool) -> None:
 
     backbone = with_bos(teacher())
     prompt = "<|pad|>1+1=" if chat else "1+1="
-    row = gold_rows(backbone, [Problem("toy/0", "toy", prompt, prompt, "2", chat=chat)], 8)[0]
+    row = gold_trajectories(backbone, [Problem("toy/0", "toy", prompt, prompt, "2", chat=chat)], 8)[0]
     assert row.prompt.tolist() == Reader(backbone.tokenizer, None, "llada").encode(prompt, special=not chat)
     assert row.prompt.tolist().count(2) == row.teacher.tolist().count(2) == 1
     assert 2 not in row.response
 
 
 def test_gold_rows_end_in_eos_and_must_fit() -> None:
-    row = gold_rows(teacher(), problems(1), 8)[0]
+    row = gold_trajectories(teacher(), problems(1), 8)[0]
     assert row.response.tolist() == [*TOKENIZER("1").input_ids, *[0] * 7]
     with pytest.raises(MethodsError, match="toy/0"):
-        gold_rows(teacher(), problems(1), 1)
+        gold_trajectories(teacher(), problems(1), 1)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from methods.backbones import Backbone, create
-from methods.distill.rows import Row, ints
+from methods.distill.trajectory import Trajectory, ints
 
 LLADA: dict[str, Any] = {
     "model_type": "llada",
@@ -52,7 +52,7 @@ def backbone(arch: str = "llada", seed: int = 0) -> Backbone:
     return create(QWEN, seed)
 
 
-def rows(n: int = 12, seed: int = 0, length: int = 16, eos: int = 38) -> list[Row]:
+def trajectories(n: int = 12, seed: int = 0, length: int = 16, eos: int = 38) -> list[Trajectory]:
     """Decodes of random answers in a random block-wise order, each with an EOS tail."""
     rng = np.random.default_rng(seed)
     made = []
@@ -62,7 +62,7 @@ def rows(n: int = 12, seed: int = 0, length: int = 16, eos: int = 38) -> list[Ro
         response[int(rng.integers(6, length)) :] = eos
         reveal = np.concatenate([start + 1 + rng.permutation(8) for start in range(0, length, 8)])
         made.append(
-            Row(
+            Trajectory(
                 id=f"row{number}",
                 task="toy",
                 prompt=ints(prompt),

@@ -101,7 +101,7 @@ def generate(rank: int, suite: str, documents: int, out: str) -> None:
             bootstrap_iters=10,
         )
     if rank == 0:
-        logged = [row for row in found["samples"]["mini_gsm8k"] if row["filter"] == "flexible-extract"]
+        logged = [row for row in found["samples"]["mini_gsm8k"] if row["filter"] == "reader"]
         scores = {name: value for name, value in found["results"]["mini_gsm8k"].items() if "," in name}
         result = {
             "scores": scores,

@@ -34,7 +34,7 @@ def test_lm_eval_with_our_model_gives_the_numbers_of_harness_run(stored: RunFold
     )
     assert results is not None
     samples = list(stored.samples())
-    logged = [row for row in results["samples"]["mini_gsm8k"] if row["filter"] == "flexible-extract"]
+    logged = [row for row in results["samples"]["mini_gsm8k"] if row["filter"] == "reader"]
     assert [row["resps"][0][0] for row in sorted(logged, key=lambda row: row["doc_id"])] == [s["text"] for s in samples]
     config, counts = results["config"], [json.loads(line) for line in out.read_text().splitlines()]
     assert config["tokens"] == sum(sample["tokens"] for sample in samples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from harness.errors import UserError
 from harness.runner import RunSpec, execute
 from harness.runner.job import choose, prepare
 from harness.runner.rescore import rescore
@@ -189,3 +191,66 @@ def test_a_backbone_says_what_its_weights_are_packed_in(monkeypatch: pytest.Monk
     quantise.swap(plain.model, "nf4", torch.float32)
     assert plain.packed is None
     assert Backbone(plain.shape, plain.model, plain.special).packed == "nf4"
+
+
+def older(stored: RunFolder, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
+    """From now on the protocol of a stored run is one version newer; `changes` are what is new in it."""
+    from tasks import protocols
+
+    known = protocols.read(protocols.file_of(stored.run()["protocol"]))
+    newer = dataclasses.replace(known, **{"version": known.version + 1, "prompts_since": known.version, **changes})
+    monkeypatch.setattr(protocols, "get", lambda id: newer)
+
+
+def test_a_run_of_an_older_protocol_version_is_scored_beside_it(
+    stored: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path.name: path.read_bytes() for path in stored.path.glob("*.json*")}
+    older(stored, monkeypatch, extraction="strict-match")
+    scored = rescore(stored)
+    assert {path.name: path.read_bytes() for path in stored.path.glob("*.json*")} == before
+    new = scored.folder.run()
+    assert scored.folder.path.parent == stored.path.parent
+    assert scored.folder.run_id == new["run_id"] != stored.run_id
+    assert (new["rescored_from"], new["protocol_version"]) == (stored.run_id, stored.run()["protocol_version"] + 1)
+    assert new["metric"] == scored.summary["metric"] == "exact_match,strict-match"
+    assert [sample["correct"] for sample in scored.folder.samples()] == [s["strict"] for s in stored.samples()]
+    assert (scored.finished, scored.recut) == (True, 0)
+    assert rescore(stored).folder.run_id == scored.folder.run_id  # once more, into the same place
+
+
+def test_other_stop_strings_cut_the_stored_outputs(stored: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = list(stored.samples())
+    stop = next(sample["text"][1] for sample in samples if len(sample["text"]) > 2)
+    older(stored, monkeypatch, until=(stop,))
+    scored = rescore(stored)
+    assert scored.recut == sum(stop in sample["text"] for sample in samples) > 0
+    for old, new in zip(samples, scored.folder.samples(), strict=True):
+        assert new["text"] == old["text"].partition(stop)[0]
+        assert new["tokens_compat"] == {}
+    assert scored.summary["tokens"] < (stored.summary() or {})["tokens"]
+    assert set(scored.summary["tpf_compat"].values()) == {None}
+
+
+def test_texts_of_other_prompts_are_not_scored(stored: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = stored.run()["protocol_version"]
+    older(stored, monkeypatch, prompts_since=version + 1)
+    with pytest.raises(UserError, match="gave the model other prompts"):
+        rescore(stored)
+    older(stored, monkeypatch, prompts_since=1, version=version, gen_length=99)
+    with pytest.raises(UserError, match="score it where it was run"):
+        rescore(stored)
+    older(stored, monkeypatch, user_suffix=" Think twice.")
+    with pytest.raises(UserError, match="the prompt of document 0 is not the one"):
+        rescore(stored)
+
+
+def test_a_run_decoded_under_the_new_version_is_not_overwritten(
+    stored: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older(stored, monkeypatch, extraction="strict-match")
+    there = rescore(stored).folder
+    with there.open(there.run()):
+        there.update(rescored_from=None)
+    with pytest.raises(UserError, match="holds this run already"):
+        rescore(stored)

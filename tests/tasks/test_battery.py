@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +14,7 @@ from tasks import sandbox
 from tasks.sandbox.confine import available
 from tasks.sandbox.run import MARK
 from tests.tasks.attacks import ATTACKS, TEST, Attack
+from tests.tasks.processes import left_running, wait_until
 
 WALLS = [one.name for one in available()]
 SLEEP = f"31337.{os.getpid()}"
@@ -35,20 +35,6 @@ def listener() -> Iterator[tuple[socket.socket, socket.socket, int]]:
         tcp.setblocking(False)
         udp.setblocking(False)
         yield tcp, udp, tcp.getsockname()[1]
-
-
-def left_running() -> list[str]:
-    """Command lines of processes that our checks have started and not ended."""
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                line = Path(f"/proc/{name}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                continue
-            if MARK in line or f"sleep {SLEEP}" in line:
-                found.append(line)
-    return found
 
 
 def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
@@ -90,10 +76,8 @@ def test_battery(walls: str, listener: tuple[socket.socket, socket.socket, int],
     for receiver in (tcp.accept, lambda: udp.recv(10)):
         with pytest.raises(BlockingIOError):
             receiver()
-    deadline = time.monotonic() + 5
-    while left_running() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert left_running() == []
+    marks = (f"{MARK} ", f"sleep {SLEEP}")
+    assert wait_until(lambda: not left_running(*marks), 5), left_running(*marks)
 
 
 def test_the_right_program_passes_where_the_attacks_fail() -> None:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tasks import extract
-from tasks.reach import parse
+from tasks.reachable import parse
 from tests.tasks.test_extract import ADD, HELPER, PROMPT, value
 
 
@@ -56,6 +56,12 @@ def test_the_longest_stretch(source: str, longest: str) -> None:
 
 WRAP = "def first(f):\n    return lambda g: f\n"
 GOES = {
+    "an import that nothing uses": (f"import not_installed\n{ADD}", "not_installed"),
+    "what only an unneeded function uses": (
+        f"import not_installed\ndef fetch():\n    return not_installed.get()\n{ADD}",
+        "not_installed",
+    ),
+    "a return outside a function": (f"{ADD}\nreturn 5", "return 5"),
     "an overridden definition": (f"def add(a, b):\n    return 0\n{ADD}", "return 0"),
     "what only mentions a needed name": (f"{ADD}\nunrelated = add(1, 2)", "unrelated"),
     "a change of something else": (f"seen = []\nseen.append(1)\n{ADD}", "append"),
@@ -81,7 +87,7 @@ GOES = {
     },
 }
 STAYS = {
-    "an import": (f"import math\n{ADD}", "import math"),
+    "an import": ("import math\ndef add(a, b):\n    return math.floor(a) + b", "import math"),
     "the recursion limit": (f"import sys\nsys.setrecursionlimit(5000)\n{ADD}", "sys.setrecursionlimit(5000)"),
     "a name of a double assignment": (
         "TABLE = [0]\nx = TABLE[0] = 5\ndef add(a, b):\n    return a + b + x - 5",

@@ -14,7 +14,7 @@ import yaml
 import tasks
 from tasks import protocols
 from tasks.data import Source
-from tasks.errors import TasksError, TasksUsageError
+from tasks.errors import TasksUsageError
 
 DATA = Path(__file__).parents[1] / "data"
 SNAPSHOT = DATA / "prompts.json"
@@ -59,7 +59,7 @@ def test_digests_differ_between_protocols_and_ignore_explanations() -> None:
     all_of_them = [protocols.get(name) for name in protocols.ids()]
     assert len({protocol.digest for protocol in all_of_them}) == len(all_of_them)
     one = protocols.get("mini/gsm8k")
-    assert dataclasses.replace(one, notes="else", source="else").digest == one.digest
+    assert dataclasses.replace(one, notes="else", source="else", prompts_since=1).digest == one.digest
     assert dataclasses.replace(one, version=one.version + 1).digest != one.digest
     assert dataclasses.replace(one, gen_length=97).digest != one.digest
 
@@ -116,6 +116,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"chat_template": 1}, "true or false"),
     ({"fewshot": "best"}, "first_n or random"),
     ({"source": None}, "source is None"),
+    ({"prompts_since": GOOD["version"] + 1}, "prompts_since is 4, but it must be a version, from 1 to 3"),
     ({"rows": "mbpp+"}, "rows is 'mbpp\\+', but it must be one of gsm8k"),
 ]
 
@@ -143,9 +144,11 @@ def test_what_is_not_a_protocol(tmp_path: Path) -> None:
         protocols.get("mini/gsm8")
 
 
-def test_runs_of_different_protocols_are_not_mixed() -> None:
-    assert protocols.refuse_mixture({"aa": "mini/gsm8k"}) is None
-    two = {"aa11": "llada-fair/gsm8k", "bb22": "llada-tad/gsm8k"}
-    with pytest.raises(TasksError, match="llada-fair/gsm8k"):
-        protocols.refuse_mixture(two)
-    assert "llada-tad/gsm8k" in str(protocols.refuse_mixture(two, allow=True))
+def test_no_stop_string_of_a_chat_protocol_can_begin_an_answer() -> None:
+    """An answer that repeats its question would be empty, and count no tokens."""
+    for name in protocols.ids():
+        protocol = protocols.get(name)
+        if name.split("/")[0].endswith("-fair"):
+            assert all(stop.startswith("\n\n") or stop == "[DONE]" for stop in protocol.until), name
+            if protocol.chat_template and not protocol.num_fewshot:
+                assert protocol.until == (), name

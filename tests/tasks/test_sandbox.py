@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from tasks import sandbox
 from tasks.errors import TasksError
 from tasks.sandbox import confine, verdict
-from tasks.sandbox.pool import Job
 
 sys.path.insert(0, str(confine.INSIDE))
 import wire
@@ -61,6 +60,19 @@ GOOD = [
      "assert f(1) == P(1) and f(1) != P(2)", None),
     ("import functools\n@functools.cache\ndef f(n):\n    return n if n < 2 else f(n - 1) + f(n - 2)",
      "assert f(80) == 23416728348467685", None),
+    ("ONE = object()\ndef f():\n    return ONE", "assert f() is f() and f() == f() and f() in [f()]", None),
+    ("def f(d):\n    d.append(2)",
+     "from collections import deque\nd = deque([1])\nf(d)\nassert d == deque([1, 2])", None),
+    ("def f():\n    return b'\\xff'.decode()",
+     "try:\n    f()\nexcept UnicodeDecodeError:\n    pass\nelse:\n    assert 0", None),
+    ("def f():\n    raise ExceptionGroup('x', [ValueError()])",
+     "try:\n    f()\nexcept Exception as error:\n    assert 'x' in str(error)\nelse:\n    assert 0", None),
+    ("import math\ndef f():\n    return 2.0", "assert math.isclose(f(), 2)", None),
+    ("from math import isclose as close, isclose\ndef f():\n    return 2.0",
+     "assert isclose(f(), 2) and close(f(), 2)", None),
+    ("def f(n):\n    yield from range(n)", "assert 2 in f(3) and 4 not in f(3)", None),
+    ("def abs(x):\n    return 7\ndef f(x):\n    return abs(x)", "assert f(1) == 7 and abs(-2) == 2", None),
+    ("def sum(a, b):\n    return a + b", "x = [1, 2]\nassert sum(*x) == 3 and len(x) == 2", None),
     ("def f(*args, **named):\n    return args, named", "assert f(1, (2,), a={3}) == ((1, (2,)), {'a': {3}})", None),
 ]  # fmt: skip
 BAD = [
@@ -74,6 +86,19 @@ BAD = [
     (" \n\t\n", "assert True", None, "no_code"),
     ("x = 1", "assert f(1) == 1", None, "failed"),
     ("x = 1", "assert (", None, "failed"),
+    ("import os\ndef f():\n    os._exit(0)", "try:\n    f()\nexcept:\n    pass", None, "crashed"),
+    ("def f(x):\n    raise StopIteration",
+     "def same(x):\n    assert f(x) == x\nlist(map(same, [1, 2]))", None, "failed"),
+    ("class A:\n    def __contains__(self, x):\n        return True\ndef f():\n    return A()",
+     "assert 4 in f()", None, "failed"),
+    ("def sum(a, b):\n    return 9\ndef abs(x):\n    return 0", "assert abs(sum(1, 2) - 3) < 1", None, "failed"),
+    ("class math:\n    isclose = staticmethod(lambda *a: True)\ndef f():\n    return 5",
+     "assert math.isclose(f(), 4)", None,
+     "failed"),
+    ("import operator as math\nmath.isclose = math.ne\ndef f():\n    return 5",
+     "assert math.isclose(f(), 4)", None, "failed"),
+    ("def f(x):\n    return x", "import unittest\nclass T(unittest.TestCase):\n    @unittest.expectedFailure\n"
+     "    def test_f(self):\n        self.assertEqual(f(2), 2)", None, "failed"),
 ]  # fmt: skip
 
 
@@ -92,19 +117,24 @@ def test_wrong_programs_do_not(program: str, test: str, entry: str | None, outco
     assert (said.outcome, bool(said.detail)) == (outcome, True)
 
 
-def test_the_pool_keeps_the_order_and_works_off_the_main_thread() -> None:
-    jobs = [Job(f"def f():\n    return {n}", f"assert f() == {n // 2 * 2}") for n in range(6)]
-    found: list[str] = []
-    thread = threading.Thread(target=lambda: found.extend(said.outcome for said in sandbox.check_many(jobs, workers=2)))
-    thread.start()
-    thread.join()
-    assert found == ["passed", "failed"] * 3
+def test_checks_run_at_once_off_the_main_thread() -> None:
+    def one(n: int) -> str:
+        return sandbox.check(f"def f():\n    return {n}", f"assert f() == {n // 2 * 2}", timeout=60).outcome
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(one, range(6))) == ["passed", "failed"] * 3
 
 
 def test_numpy_is_there_where_it_is_installed() -> None:
     pytest.importorskip("numpy")
     program = "import numpy as np\ndef f(x):\n    return np.sum(x), np.array([1.5, 2])"
     said = sandbox.check(program, "a, b = f([1, 2])\nassert a == 3 and b.tolist() == [1.5, 2.0]", timeout=60)
+    assert said.passed, said
+    program = (
+        "import numpy as np\ndef f():\n    return np.int64(0), np.float32(0), np.bool_(False), np.longdouble(1) / 3"
+    )
+    test = "a, b, c, d = f()\nassert a == 0 and b == 0 and c == False and d != 0"
+    said = sandbox.check(program, test, timeout=60)  # nothing, as a number of numpy's, is a number and no object
     assert said.passed, said
 
 
@@ -135,7 +165,18 @@ def test_no_error_becomes_a_pass() -> None:
     for where in ("compiling", "program", "test"):
         for name in ("SystemExit", "MemoryError", "SyntaxError", "passed", "OSError", "Exception"):
             assert verdict.of_error({"class": [name, name], "text": "passed", "errno": 1}, where)[0] != "passed"
-    assert all(verdict.of_exit(code)[0] != "passed" for code in (None, 0, 1, -9, -11, 128 + 24, 152, 255))
+    for code in (None, *range(-64, 256)):
+        outcome, detail = verdict.of_exit(code)
+        assert outcome != "passed"
+        assert detail
+
+
+def test_what_a_program_writes_into_a_detail_is_one_printable_line() -> None:
+    for text in ("a\nb", "\ud800", "\x1b[2J", "\0", "x" * 10**6, "\u202e"):
+        _, detail = verdict.of_error({"class": [text, text], "text": text}, "test")
+        detail.encode("utf-8")
+        assert detail.isprintable()
+        assert len(detail) < 500
 
 
 plain: st.SearchStrategy[Any] = st.recursive(
@@ -195,3 +236,33 @@ def test_nothing_of_the_project_is_visible_inside() -> None:
     if confine.choose(allow_unconfined=True).name == "limits":
         pytest.skip("no confinement of files on this machine")
     assert sandbox.check(program, "assert f() is False", timeout=60).passed
+
+
+def test_files_in_memory_are_limited() -> None:
+    if confine.choose(allow_unconfined=True).name == "limits":
+        pytest.skip("the temporary directory is everybody's under resource limits alone")
+    program = """
+import os
+def f(folder):
+    written = 0
+    try:
+        for n in range(40):
+            with open(f'{folder}/{n}', 'wb', buffering=0) as file:
+                written += file.write(bytes(4 * 2 ** 20))
+    except OSError:
+        return written >> 20
+def g():
+    import multiprocessing
+    return multiprocessing.Lock().acquire()
+def h():
+    try:
+        open('/dev/here', 'w')
+    except OSError:
+        return 'refused'
+"""
+    test = "assert 0 < f('/tmp') <= 64 and 0 < f('/dev/shm') <= 16 and h() == 'refused'"
+    for one in confine.available():
+        if one.name != "limits":
+            said = sandbox.check(program, test, confinement=one.name, timeout=60)
+            assert said.passed, said
+            assert sandbox.check(program, "assert g() is True", confinement=one.name, timeout=60).passed

@@ -12,7 +12,7 @@ import tasks
 from tasks import codescore, protocols
 from tasks.data import Source
 from tasks.gold import cut, gold
-from tasks.loaded import Loaded
+from tasks.loading import Loaded
 from tasks.scoring import score
 
 ROWS = Source("folder", Path(__file__).parents[1] / "data" / "rows")
@@ -22,25 +22,70 @@ def loaded(name: str, source: Source = ROWS) -> Loaded:
     return tasks.load(protocols.get(name), source)
 
 
-GSM8K = [  # text, extracted, outcome, strict, flexible
-    ("16 - 3 - 4 = 9, 9 * 2 = 18.\n#### 18", "18", "correct", True, True),
-    ("She makes $18.", "$18.", "correct", False, True),
-    ("#### 18\nor maybe 19", "19", "wrong", True, False),
-    ("The answer is \\boxed{18}.", "18", "correct", False, True),
-    ("It is 1,8", "1,8", "correct", False, True),
-    ("I do not know.", None, "no_answer", False, False),
-    ("", None, "no_answer", False, False),
-    ("-18", "-18", "wrong", False, False),
+# text, extracted, outcome, strict (in the last box)
+GSM8K = [
+    ("16 - 3 - 4 = 9, 9 * 2 = 18.\n#### 18", "18", "correct", False),
+    ("She makes $18.", "18", "correct", False),
+    ("#### 18\nor maybe 19", "18", "correct", False),
+    ("The answer is \\boxed{18}.", "18", "correct", True),
+    ("The answer is $\\boxed{18.00}$.", "18", "correct", True),
+    ("\\boxed{19}, not 18", "19", "wrong", False),
+    ("\\boxed{18}. Or rather \\boxed{1", None, "no_answer", False),
+    ("\\boxed{\\text{many}}", "\\text{many}", "wrong", False),
+    ("It is 1,8", "1.8", "wrong", False),
+    ("I do not know.", None, "no_answer", False),
+    ("...", None, "no_answer", False),
+    ("", None, "no_answer", False),
+    ("-18", "-18", "wrong", False),
 ]
 
 
-@pytest.mark.parametrize(("text", "extracted", "outcome", "strict", "flexible"), GSM8K)
-def test_gsm8k(text: str, extracted: str | None, outcome: str, strict: bool, flexible: bool) -> None:
-    task = loaded("llada-fair/gsm8k")
+@pytest.mark.parametrize(("text", "extracted", "outcome", "strict"), GSM8K)
+@pytest.mark.parametrize("name", ["llada-fair", "dream-fair", "tiny_a2d-fair"])
+def test_gsm8k(name: str, text: str, extracted: str | None, outcome: str, strict: bool) -> None:
+    task = loaded(f"{name}/gsm8k")
     said = score(task, task.docs[0], text)
-    assert (said.extracted, said.outcome, said.strict, said.flexible) == (extracted, outcome, strict, flexible)
-    assert said.correct == flexible
-    assert set(said.metrics) == {"exact_match,strict-match", "exact_match,flexible-extract"}
+    assert (said.extracted, said.outcome, said.strict) == (extracted, outcome, strict)
+    assert said.correct == said.flexible == (outcome == "correct")
+    assert set(said.metrics) == {"exact_match,strict-match", "exact_match,reader"}
+
+
+def test_strict_stays_the_marked_number_where_the_prompt_shows_the_mark() -> None:
+    for name, source in (("llada-fair/long_gsm8k", ROWS), ("mini/gsm8k", Source("mini"))):
+        task = loaded(name, source)
+        gold = task.docs[0]["answer"].rpartition("####")[2].strip()
+        both, marked = score(task, task.docs[0], f"It is {gold}."), score(task, task.docs[0], f"#### {gold}")
+        assert [(one.correct, one.strict) for one in (both, marked)] == [(True, False), (True, True)]
+
+
+PAPERS = {"$\\boxed{18}$.": (False, "$."), "\\boxed{18}": (True, "18"), "\\boxed{18} cm^2": (False, "2")}
+
+
+@pytest.mark.parametrize("name", ["llada-tad", "dream-tad", "llada-d3llm", "dream-d3llm"])
+def test_the_protocols_of_the_papers_keep_upstreams_filter(name: str) -> None:
+    task = loaded(f"{name}/gsm8k")
+    found = {text: score(task, task.docs[0], text) for text in PAPERS}
+    assert {text: (value.correct, value.extracted) for text, value in found.items()} == PAPERS
+
+
+MATH = [  # text, (correct, extracted) under the fair protocol, under TAD's; the gold answer is 7/12
+    ("so the answer is 4", (False, "4"), (False, "4")),
+    ("so the answer is 7/12", (True, "7/12"), (True, "7/12")),
+    ("\\boxed{3}. Hence \\boxed{\\frac{7}{12}}", (True, "\\frac{7}{12}"), (False, "3,\\frac{7}{12}")),
+    ("\\boxed{\\frac{7}{12}}. Now \\boxed{", (False, None), (True, "\\frac{7}{12}")),
+    ("I do not know.", (False, None), (False, None)),
+]
+
+
+@pytest.mark.parametrize(("text", "fair", "paper"), MATH)
+def test_what_math_shows_is_what_was_compared(
+    text: str, fair: tuple[bool, str | None], paper: tuple[bool, str | None]
+) -> None:
+    for name, expected in (("llada-fair", fair), ("llada-tad", paper)):
+        task = loaded(f"{name}/math")
+        said = score(task, task.docs[0], text)
+        assert (said.correct, said.extracted) == expected
+        assert said.outcome == ("correct" if said.correct else "wrong" if said.extracted else "no_answer")
 
 
 def test_code_is_scored_strict_and_sanitised() -> None:

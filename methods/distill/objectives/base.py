@@ -1,7 +1,7 @@
-"""What an objective is: how a row becomes a training example, and how a batch of examples becomes a loss.
+"""What an objective is: how a trajectory becomes a training example, and how a batch of examples becomes a loss.
 
-The data side is numpy and pure: the same (row, rng, progress) gives the same example on any machine, in any process.
-The model side sees `Nets`: hidden states, the head, and the frozen teacher.
+The data side is numpy and pure: the same (trajectory, rng, progress) gives the same example everywhere.
+The model side sees `Models`: hidden states, the head, and the frozen teacher.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from methods.distill.losses import Mean
 from methods.distill.masks import Ints
-from methods.distill.rows import Row
+from methods.distill.trajectory import Trajectory
 
 Item = dict[str, Any]
 Batch = dict[str, Tensor]
@@ -24,13 +24,13 @@ Batch = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Draw:
-    """One draw of the training stream.
+    """One draw of the training set.
 
-    pick: which of the row's examples (TAD: the step). rng: this draw's own; shared: that of its micro-batch.
+    pick: which of the trajectory's examples (TAD: the step). rng: this draw's own; shared: that of its micro-batch.
     progress: share of the run that is done, [0, 1). tail: EOS tokens to keep behind the first one.
     """
 
-    row: Row
+    trajectory: Trajectory
     pick: int
     rng: np.random.Generator
     shared: np.random.Generator
@@ -48,7 +48,7 @@ class Tokens:
     max_length: int
 
 
-class Nets(Protocol):
+class Models(Protocol):
     """The models as an objective sees them. Hidden states are `[B, L, D]`; `rows` picks scored positions `[N, D]`."""
 
     chunk: int | None
@@ -72,19 +72,19 @@ class Objective(Protocol):
     settings: Any
     tokens: Tokens
 
-    def examples(self, row: Row) -> int:
-        """How many examples one epoch takes from a row."""
+    def examples(self, trajectory: Trajectory) -> int:
+        """How many examples one epoch takes from a trajectory."""
 
     def item(self, draw: Draw) -> Item:
         """Arrays of one example: `[L]` each, padded by the collator; scalars stay scalars."""
 
-    def loss(self, nets: Nets, batch: Batch, mean: Mean) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, models: Models, batch: Batch, mean: Mean) -> tuple[Tensor, dict[str, Tensor]]:
         """The batch's loss and its named parts; `mean` divides sums by counts over all processes."""
 
 
 def trimmed(draw: Draw, eos: tuple[int, ...]) -> tuple[Ints, Ints]:
-    """The row's response and reveal order with at most `draw.tail` tokens kept behind the first EOS."""
-    response, reveal = draw.row.response, draw.row.reveal
+    """The trajectory's response and reveal order with at most `draw.tail` tokens kept behind the first EOS."""
+    response, reveal = draw.trajectory.response, draw.trajectory.reveal
     if draw.tail is None:
         return response, reveal
     found = np.flatnonzero(np.isin(response, eos))

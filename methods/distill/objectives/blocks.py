@@ -15,8 +15,8 @@ from torch import Tensor
 from methods.distill import masks
 from methods.distill.attention import noisy_clean
 from methods.distill.losses import Mean, hard_sum
-from methods.distill.objectives.base import Batch, Draw, Item, Nets, Tokens, behind, trimmed
-from methods.distill.rows import Row
+from methods.distill.objectives.base import Batch, Draw, Item, Models, Tokens, behind, trimmed
+from methods.distill.trajectory import Trajectory
 
 
 @dataclass(frozen=True)
@@ -38,21 +38,21 @@ class BlockDiffusion:
     def __init__(self, settings: BlockSettings, tokens: Tokens) -> None:
         self.settings, self.tokens = settings, tokens
 
-    def examples(self, row: Row) -> int:
-        """One example a row and epoch."""
+    def examples(self, trajectory: Trajectory) -> int:
+        """One example per trajectory and epoch."""
         return 1
 
     def item(self, draw: Draw) -> Item:
         """target: clean canvas; input, input_rev: noisy ones; masked, masked_rev: scored positions."""
         response, _ = trimmed(draw, self.tokens.eos)
-        hidden = masks.block_diffusion(len(response), len(draw.row.prompt), self.settings.block, draw.rng)
+        hidden = masks.block_diffusion(len(response), len(draw.trajectory.prompt), self.settings.block, draw.rng)
         noisy = np.where(hidden, self.tokens.mask, response)
         noisy_rev = np.where(~hidden, self.tokens.mask, response)
-        arrays = behind(draw.row.prompt, response, noisy, noisy_rev, hidden, ~hidden)
+        arrays = behind(draw.trajectory.prompt, response, noisy, noisy_rev, hidden, ~hidden)
         item: Item = dict(zip(("target", "input", "input_rev", "masked", "masked_rev"), arrays, strict=True))
-        return item | {"length": len(item["target"]), "prompt": len(draw.row.prompt)}
+        return item | {"length": len(item["target"]), "prompt": len(draw.trajectory.prompt)}
 
-    def loss(self, nets: Nets, batch: Batch, mean: Mean) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, models: Models, batch: Batch, mean: Mean) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross entropy over the masked tokens of the noisy half, not weighted by t."""
         s, clean = self.settings, batch["target"]
         views = [("input", "masked")] + ([("input_rev", "masked_rev")] if s.complementary else [])
@@ -62,15 +62,15 @@ class BlockDiffusion:
         lengths, prompt = batch["length"].repeat(copies), batch["prompt"].repeat(copies)
         allowed = noisy_clean(prompt, lengths, width, s.block)
         positions = torch.arange(width, device=ids.device).repeat(2)[None].expand(ids.shape[0], -1)
-        hidden = nets.hidden(ids, allowed, positions)
+        hidden = models.hidden(ids, allowed, positions)
         target = clean.repeat(copies, 1)
-        ce = hard_sum(nets.rows(hidden[:, :width], masked), target[masked], nets.head, nets.chunk)
+        ce = hard_sum(models.rows(hidden[:, :width], masked), target[masked], models.head, models.chunk)
         loss = mean(ce, torch.tensor(float(masked.sum()), device=ce.device))
         parts = {"ce": loss}
         if s.boundary_weight:
             place = torch.arange(width, device=ids.device)[None]
             first = (place >= prompt[:, None]) & (place < lengths[:, None]) & (place % s.block == 0)
-            total = hard_sum(nets.rows(hidden[:, width:], first), target[first], nets.head, nets.chunk)
+            total = hard_sum(models.rows(hidden[:, width:], first), target[first], models.head, models.chunk)
             parts["boundary"] = mean(total, torch.tensor(float(first.sum()), device=total.device))
             loss = loss + s.boundary_weight * parts["boundary"]
         return loss, parts

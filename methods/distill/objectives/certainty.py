@@ -15,8 +15,8 @@ from torch import Tensor
 from methods.distill import masks
 from methods.distill.attention import by_length
 from methods.distill.losses import Mean, certainty, certainty_forcing
-from methods.distill.objectives.base import Batch, Draw, Item, Nets, Tokens, behind, trimmed
-from methods.distill.rows import Row
+from methods.distill.objectives.base import Batch, Draw, Item, Models, Tokens, behind, trimmed
+from methods.distill.trajectory import Trajectory
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class CertaintyForcing:
     def __init__(self, settings: CertaintySettings, tokens: Tokens) -> None:
         self.settings, self.tokens = settings, tokens
 
-    def examples(self, row: Row) -> int:
-        """One example a row and epoch."""
+    def examples(self, trajectory: Trajectory) -> int:
+        """One example per trajectory and epoch."""
         return 1
 
     def view(self, response: np.ndarray, reveal: np.ndarray, length: int, draw: Draw) -> masks.View:
@@ -79,7 +79,7 @@ class CertaintyForcing:
         if self.tokens.shift == 0:  # LLaDA's blocks are drawn from answer and EOS, Dream's from the padded window
             length = min(masks.first_eos(response, self.tokens.eos) + 1, length)
         if s.compat:
-            room = max(self.tokens.max_length - len(draw.row.prompt) - len(response), 0)
+            room = max(self.tokens.max_length - len(draw.trajectory.prompt) - len(response), 0)
             response = np.concatenate([response, np.full(room, self.tokens.eos[0])])
             hidden_padding = 0 if self.tokens.shift == 0 else -1
             reveal = np.concatenate([reveal, np.full(room, hidden_padding)])
@@ -92,11 +92,11 @@ class CertaintyForcing:
         noisy = np.where(view.masked | view.future, self.tokens.mask, response)
         noisy_rev = np.where(view.complement | view.future, self.tokens.mask, response)
         names = ("input", "input_rev", "target", "masked", "masked_rev")
-        arrays = behind(draw.row.prompt, noisy, noisy_rev, response, view.masked, view.complement)
+        arrays = behind(draw.trajectory.prompt, noisy, noisy_rev, response, view.masked, view.complement)
         item: Item = dict(zip(names, arrays, strict=True))
         return item | {"length": len(item["input"])}
 
-    def loss(self, nets: Nets, batch: Batch, mean: Mean) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, models: Models, batch: Batch, mean: Mean) -> tuple[Tensor, dict[str, Tensor]]:
         """Both views go through the student in one forward."""
         s, target = self.settings, batch["target"]
         inputs, lengths, wheres = [batch["input"]], [batch["length"]], [batch["masked"]]
@@ -104,9 +104,9 @@ class CertaintyForcing:
             inputs.append(batch["input_rev"])
             lengths.append(batch["length"])
             wheres.append(batch["masked_rev"])
-        hidden = nets.hidden(torch.cat(inputs), by_length(torch.cat(lengths), target.shape[1]))
+        hidden = models.hidden(torch.cat(inputs), by_length(torch.cat(lengths), target.shape[1]))
         views = [
-            certainty(nets.rows(states, where), target[where], nets.head, s.entropy_temperature, nets.chunk)
+            certainty(models.rows(states, where), target[where], models.head, s.entropy_temperature, models.chunk)
             for states, where in zip(hidden.split(target.shape[0]), wheres, strict=True)
         ]
         return certainty_forcing(

@@ -11,8 +11,8 @@ from torch import Tensor
 from methods.distill import masks
 from methods.distill.attention import block_causal, by_length
 from methods.distill.losses import Mean, soft_sum
-from methods.distill.objectives.base import Batch, Draw, Item, Nets, Tokens, behind, trimmed
-from methods.distill.rows import Row
+from methods.distill.objectives.base import Batch, Draw, Item, Models, Tokens, behind, trimmed
+from methods.distill.trajectory import Trajectory
 
 
 @dataclass(frozen=True)
@@ -31,35 +31,35 @@ class Forcing:
     def __init__(self, settings: ForcingSettings, tokens: Tokens) -> None:
         self.settings, self.tokens = settings, tokens
 
-    def examples(self, row: Row) -> int:
-        """One example a row and epoch."""
+    def examples(self, trajectory: Trajectory) -> int:
+        """One example per trajectory and epoch."""
         return 1
 
     def item(self, draw: Draw) -> Item:
-        """input: noisy canvas; masked: scored positions; weight: 1 / mask probability."""
+        """input: noisy canvas; masked: its scored positions; weight: 1 / mask probability."""
         s, (response, _) = self.settings, trimmed(draw, self.tokens.eos)
-        masked, probability = masks.monotone_noise(
+        hidden, scored, probability = masks.monotone_noise(
             response, s.block, draw.rng, low=s.noise_low, high=s.noise_high, eos=self.tokens.eos, compat=s.compat
         )
-        noisy = np.where(masked, self.tokens.mask, response)
+        noisy = np.where(hidden, self.tokens.mask, response)
         weight = (1.0 / probability).astype(np.float32)
-        arrays = behind(draw.row.prompt, noisy, masked, weight)
+        arrays = behind(draw.trajectory.prompt, noisy, scored, weight)
         item: Item = dict(zip(("input", "masked", "weight"), arrays, strict=True))
-        return item | {"length": len(item["input"]), "prompt": len(draw.row.prompt)}
+        return item | {"length": len(item["input"]), "prompt": len(draw.trajectory.prompt)}
 
-    def loss(self, nets: Nets, batch: Batch, mean: Mean) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, models: Models, batch: Batch, mean: Mean) -> tuple[Tensor, dict[str, Tensor]]:
         """Soft cross entropy on masked tokens, each divided by its mask probability."""
         ids, masked, width = batch["input"], batch["masked"], batch["input"].shape[1]
-        hidden = nets.hidden(ids, block_causal(batch["prompt"], batch["length"], width, self.settings.block))
-        with nets.teaching() as (teach, teacher_head):
+        hidden = models.hidden(ids, block_causal(batch["prompt"], batch["length"], width, self.settings.block))
+        with models.teaching() as (teach, teacher_head):
             states = teach(ids, by_length(batch["length"], width))
             total = soft_sum(
-                nets.rows(hidden, masked),
-                nets.rows(states, masked),
+                models.rows(hidden, masked),
+                models.rows(states, masked),
                 batch["weight"][masked],
-                nets.head,
+                models.head,
                 teacher_head,
-                nets.chunk,
+                models.chunk,
             )
         loss = mean(total, torch.tensor(float(masked.sum()), device=total.device))
         return loss, {"soft_ce": loss}

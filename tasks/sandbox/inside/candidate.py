@@ -8,21 +8,27 @@ all it can send is an answer to a call. This file runs inside the sandbox, under
 from __future__ import annotations
 
 import builtins
+import collections
 import os
 import resource
 import socket
 import sys
 import types
 from collections.abc import Callable
-from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import wire
+from channel import Channel, Closed, ProtocolError
 
 del sys.path[0]
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing it takes each process milliseconds
+    from typing import Any
+
 FILE_BYTES = 16 * 1024 * 1024
 OPEN_FILES = 64
+CHANGEABLE = (list, dict, set, bytearray, collections.deque)
 
 
 def limit(memory_mb: int, cpu_seconds: int, processes: int) -> None:
@@ -50,7 +56,6 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "str": str,
     "repr": repr,
     "eq": lambda a, b: bool(a == b),
-    "in": lambda a, b: b in a,
     "getitem": lambda a, key: a[key],
     "setitem": lambda a, key, value: a.__setitem__(key, value),
 }
@@ -64,15 +69,16 @@ class Callback:
 
     def __call__(self, *args: Any) -> Any:
         server = self._server
-        server.channel.send({"callback": self._number, "args": server.encode(list(args))})
+        server.reply({"callback": self._number, "args": server.encode(list(args))})
         return server.serve(until_value=True)
 
 
 class Server:
     """The tested code's namespace and the objects of it that the checker knows by number."""
 
-    def __init__(self, channel: wire.Channel) -> None:
+    def __init__(self, channel: Channel) -> None:
         self.channel = channel
+        self.number = 0  # of the request that is being answered
         self.space: dict[str, Any] = {"__name__": "candidate", "__builtins__": builtins}
         self.objects: list[Any] = []
         sys.modules["candidate"] = module = types.ModuleType("candidate")
@@ -101,13 +107,17 @@ class Server:
     def _other(self, kind: str, content: Any) -> Any:
         return self.objects[content] if kind == "handle" else Callback(self, content)
 
-    def shared(self, value: Any) -> Any:
-        """The form of a name's value: a pure module, or a function or class of one, is the checker's own."""
-        if isinstance(value, types.ModuleType) and value.__name__ in wire.PURE:
+    def reply(self, message: dict[str, Any]) -> None:
+        """Send a message that belongs to the request being answered."""
+        self.channel.send(message | {"id": self.number})
+
+    def shared(self, name: str, value: Any) -> Any:
+        """The form of a name's value: a pure module, or a part of one under its own name, is the checker's own."""
+        if isinstance(value, types.ModuleType) and wire.ALIASES.get(name, name) == value.__name__ in wire.PURE:
             return {"t": "module", "v": value.__name__}
-        home, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
-        if isinstance(home, str) and home in wire.PURE and getattr(sys.modules.get(home), str(name), None) is value:
-            return {"t": "shared", "v": [home, name]}
+        home = getattr(value, "__module__", None)
+        if isinstance(home, str) and home in wire.PURE and getattr(sys.modules.get(home), name, None) is value:
+            return {"t": "shared", "v": home}
         if isinstance(value, type) and issubclass(value, Exception):
             return {"t": "exception", "v": _exception_class(value)}
         return self.encode(value)
@@ -117,33 +127,30 @@ class Server:
         while True:
             try:
                 message = self.channel.receive()
-            except wire.Closed:
+            except (Closed, ProtocolError):
                 os._exit(0)
             if until_value and "value" in message:
                 return self.decode(message["value"])
             if until_value and "raise" in message:
                 raise getattr(builtins, message["raise"][0], RuntimeError)(message["raise"][1])
+            outer, self.number = self.number, message["id"]
             try:
                 reply = self.answer(message)
             except BaseException as error:
                 reply = {"error": describe(error)}
             try:
-                self.channel.send(reply)
-            except (wire.Closed, MemoryError):
+                self.reply(reply)
+            except (Closed, MemoryError):
                 os._exit(0)
+            self.number = outer
 
     def answer(self, message: dict[str, Any]) -> dict[str, Any]:
         """The reply to one request of the checker."""
         do = message["do"]
         if do == "run":
-            try:
-                code = compile(message["source"], "candidate.py", "exec", dont_inherit=True)
-            except BaseException as error:
-                return {"error": describe(error), "compiling": True}
-            exec(code, self.space)
-            return {"value": None}
+            return self._run(message["source"])
         if do == "names":
-            found = {name: self.shared(self.space[name]) for name in message["names"] if name in self.space}
+            found = {name: self.shared(name, self.space[name]) for name in message["names"] if name in self.space}
             return {"value": found}
         target = self.objects[message["of"]]
         if do == "call":
@@ -151,9 +158,19 @@ class Server:
         args = self.decode(message["args"])
         return {"value": self.encode(OPERATIONS[do](target, *args))}
 
+    def _run(self, source: str) -> dict[str, Any]:
+        compiling = True
+        try:
+            code = compile(source, "candidate.py", "exec", dont_inherit=True)
+            compiling = False
+            exec(code, self.space)
+        except BaseException as error:
+            return {"error": describe(error), "compiling": compiling}
+        return {"value": None}
+
     def _call(self, target: Any, message: dict[str, Any]) -> dict[str, Any]:
         args, named = self.decode(message["args"]), self.decode(message["named"])
-        before = [self.encode(arg) if isinstance(arg, list | dict | set | bytearray) else None for arg in args]
+        before = [self.encode(arg) if isinstance(arg, CHANGEABLE) else None for arg in args]
         value = self.encode(target(*args, **named))
         changed = {}
         for position, (arg, old) in enumerate(zip(args, before, strict=True)):
@@ -183,7 +200,7 @@ def describe(error: BaseException) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Limit this process, say hello, serve."""
+    """Limit this process, greet the checker, serve."""
     number, memory_mb, cpu_seconds, processes = (int(word) for word in sys.argv[1:5])
     packages = sys.argv[5]
     limit(memory_mb, cpu_seconds, processes)
@@ -191,7 +208,7 @@ def main() -> None:
         sys.path.append(packages)
     sys.argv = ["candidate.py"]
     sys.set_int_max_str_digits(0)
-    server = Server(wire.Channel(socket.socket(fileno=number)))
+    server = Server(Channel(socket.socket(fileno=number)))
     server.channel.send("hello")
     server.serve()
 

@@ -1,7 +1,7 @@
 """Without namespaces: run a command and, at its end or its parent's, kill everything it ever started.
 
 A child subreaper inherits daemonised grandchildren, so they can be found and killed. This file is run by path:
-`reaper.py COMMAND …`; it also ends when its parent does.
+`reaper.py PARENT COMMAND …`; it also ends when PARENT, the process id of the one that starts it, does.
 """
 
 from __future__ import annotations
@@ -49,17 +49,23 @@ def main() -> None:
     """Fork the command, wait for it, sweep, and end as it ended."""
     libc = ctypes.CDLL(None)
     libc.prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    libc.prctl(SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
     def stop(*_: object) -> None:
         sweep()
         os._exit(128 + signal.SIGKILL)
 
     signal.signal(signal.SIGTERM, stop)
+    libc.prctl(SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != int(sys.argv[1]):  # it ended before the signal was asked for
+        os._exit(128 + signal.SIGKILL)
+    here = os.getpid()
     child = os.fork()
     if child == 0:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.execv(sys.argv[1], sys.argv[1:])
+        libc.prctl(SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() == here:
+            os.execv(sys.argv[2], sys.argv[2:])
+        os._exit(128 + signal.SIGKILL)
     while True:
         process, status = os.waitpid(-1, 0)
         if process == child:

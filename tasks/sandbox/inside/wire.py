@@ -1,6 +1,6 @@
-"""What the checker and the candidate say to each other: length-prefixed JSON that can only ever hold plain data.
+"""The JSON form of the values that the checker and the candidate exchange: plain data and nothing else.
 
-Both ends run in separate processes. Nothing here can execute: no pickle, no import by name except of a short list of
+Both ends run in separate processes. Decoding executes nothing: no pickle, no import by name except of a short list of
 pure modules. An object that is not plain data crosses as a number (a handle) and stays where it is.
 This file is read inside the sandbox by path; it may import only the standard library.
 """
@@ -9,33 +9,22 @@ from __future__ import annotations
 
 import collections
 import importlib
-import json
-import struct
 import sys
 from collections.abc import Callable
-from typing import Any
 
-LONGEST = 256 * 1024 * 1024  # bytes of one message
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing it takes each process milliseconds
+    from typing import Any
+
 NAMES = """
 bisect cmath collections copy datetime decimal fractions functools heapq itertools json math numpy operator random re
 statistics string typing
 """
 PURE = frozenset(NAMES.split())  # modules whose functions and classes a test may share with the tested code
-BUILTIN_TYPES: tuple[Any, ...] = (
-    int,
-    float,
-    complex,
-    str,
-    bytes,
-    bool,
-    list,
-    tuple,
-    dict,
-    set,
-    frozenset,
-    object,
-    type(None),
-)
+ALIASES = {"np": "numpy"}  # the one alias under which data sets' tests expect a module of the program
+BUILTIN_TYPES: tuple[Any, ...] = (int, float, complex, str, bytes, bool, list, tuple, dict, set, frozenset, object)
+BUILTIN_TYPES += (type(None),)
+_NOT_PLAIN = object()
 TYPES = {kind.__name__: kind for kind in BUILTIN_TYPES}
 # (module, class) -> how an instance becomes text, and its text an instance; imported when one is met
 BY_TEXT: dict[tuple[str, str], tuple[str, str]] = {
@@ -45,45 +34,6 @@ BY_TEXT: dict[tuple[str, str], tuple[str, str]] = {
     ("datetime", "date"): ("isoformat", "date.fromisoformat"),
     ("datetime", "time"): ("isoformat", "time.fromisoformat"),
 }
-
-
-class Closed(BaseException):
-    """The other end is gone; no `except Exception` of a test may swallow it."""
-
-
-class Channel:
-    """Messages over one socket."""
-
-    def __init__(self, sock: Any) -> None:
-        self.sock = sock
-
-    def send(self, message: Any) -> None:
-        """Send one JSON document."""
-        data = json.dumps(message).encode("ascii")
-        try:
-            self.sock.sendall(struct.pack(">I", len(data)) + data)
-        except OSError:
-            raise Closed from None
-
-    def receive(self) -> Any:
-        """The next JSON document; raises Closed at the end, ValueError for what is not a document."""
-        (size,) = struct.unpack(">I", self._exactly(4))
-        if size > LONGEST:
-            raise ValueError("a message is too long")
-        return json.loads(self._exactly(size))
-
-    def _exactly(self, size: int) -> bytes:
-        parts = []
-        while size:
-            try:
-                part = self.sock.recv(min(size, 1 << 20))
-            except OSError:
-                part = b""
-            if not part:
-                raise Closed
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
 
 
 def encode(value: Any, other: Callable[[Any], Any], _open: tuple[int, ...] = ()) -> Any:
@@ -111,7 +61,8 @@ def encode(value: Any, other: Callable[[Any], Any], _open: tuple[int, ...] = ())
             return {"t": name, "v": each(TYPES[name].__iter__(value))}
     if isinstance(value, collections.deque):
         return {"t": "deque", "v": each(value)}
-    return _scalar(value) or other(value)
+    form = _scalar(value)
+    return other(value) if form is _NOT_PLAIN else form
 
 
 def _scalar(value: Any) -> Any:
@@ -136,13 +87,17 @@ def _scalar(value: Any) -> Any:
 def _numpy(value: Any) -> Any:
     numpy = sys.modules.get("numpy")
     if numpy is None or not hasattr(numpy, "generic"):
-        return None
+        return _NOT_PLAIN
     if isinstance(value, numpy.generic):
-        item = value.item()
-        return None if isinstance(item, numpy.generic) else encode(item, lambda other: None)
-    if isinstance(value, numpy.ndarray) and value.dtype.kind in "biufcUS":
+        return encode(value.item(), lambda other: None) if _exact(value.dtype) else _NOT_PLAIN
+    if isinstance(value, numpy.ndarray) and _exact(value.dtype):
         return {"t": "ndarray", "v": [encode(value.tolist(), lambda other: None), value.dtype.str]}
-    return None
+    return _NOT_PLAIN
+
+
+def _exact(dtype: Any) -> bool:
+    """Whether every value of an array of this type has an equal Python number or text (`longdouble` has none)."""
+    return dtype.kind in "biuUS" or (dtype.kind in "fc" and dtype.itemsize <= (8 if dtype.kind == "f" else 16))
 
 
 def decode(form: Any, other: Callable[[str, Any], Any]) -> Any:
@@ -151,7 +106,7 @@ def decode(form: Any, other: Callable[[str, Any], Any]) -> Any:
         return [decode(item, other) for item in form]
     if not isinstance(form, dict):
         return form
-    kind: Any = form.get("t")
+    kind = str(form.get("t"))
     content: Any = form.get("v")
     if kind in ("dict", "odict"):
         pairs = [(decode(key, other), decode(item, other)) for key, item in content]
@@ -161,15 +116,15 @@ def decode(form: Any, other: Callable[[str, Any], Any]) -> Any:
         return make(decode(item, other) for item in content)
     if kind in SCALARS:
         return SCALARS[kind](content)
-    return other(str(kind), content)
+    return other(kind, content)
 
 
 def _array(content: Any) -> Any:
     import numpy
 
     values, kind = content
-    if numpy.dtype(kind).kind not in "biufcUS":
-        raise ValueError("an array of objects")
+    if not _exact(numpy.dtype(kind)):
+        raise ValueError(f"an array of {kind} is not plain data")
     return numpy.array(decode(values, lambda name, _: None), dtype=kind)
 
 

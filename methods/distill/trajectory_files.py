@@ -1,20 +1,21 @@
-"""Trajectories on disk: parquet shards, whole or not there, and the hashes that say what made them."""
+"""Trajectories on disk: parquet shards written atomically, and a header that records what made them."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from methods.backbones import Backbone
+from methods.backbones.special import read_json
 from methods.distill.recipe import Common
-from methods.distill.rows import Row, ints
 from methods.distill.student import tokenizer_hash
+from methods.distill.trajectory import Trajectory, ints
 from methods.errors import MethodsError
 
 HEADER = "trajectories.json"
+BEFORE = {"score": "probability", "top_p": 1.0}  # how sets were decoded before their header recorded it
 COLUMNS = ("prompt", "teacher", "decoded", "response", "reveal")
 
 
@@ -23,13 +24,13 @@ def shard_file(folder: Path, number: int) -> Path:
     return folder / f"shard-{number:05d}.parquet"
 
 
-def write_shard(file: Path, rows: Sequence[Row]) -> None:
-    """Write a shard so that it is there whole or not at all."""
+def write_shard(file: Path, trajectories: Sequence[Trajectory]) -> None:
+    """Write a shard atomically."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table: dict[str, Any] = {name: [getattr(row, name).tolist() for row in rows] for name in COLUMNS}
-    table |= {name: [getattr(row, name) for row in rows] for name in ("id", "task", "correct", "text")}
+    table: dict[str, Any] = {name: [getattr(one, name).tolist() for one in trajectories] for name in COLUMNS}
+    table |= {name: [getattr(one, name) for one in trajectories] for name in ("id", "task", "correct", "text")}
     types = {name: pa.list_(pa.int32()) for name in COLUMNS}
     types |= {"id": pa.string(), "task": pa.string(), "correct": pa.bool_(), "text": pa.string()}
     fresh = file.with_suffix(f".{os.getpid()}.new")
@@ -37,35 +38,47 @@ def write_shard(file: Path, rows: Sequence[Row]) -> None:
     os.replace(fresh, file)
 
 
-def read_shard(file: Path) -> Iterator[Row]:
-    """The rows of a shard. Raises MethodsError for a file that is not one."""
+def read_shard(file: Path) -> Iterator[Trajectory]:
+    """The trajectories of a shard. Raises MethodsError for a file that is not one."""
     import pyarrow.parquet as pq
 
     try:
         content = pq.read_table(file).to_pylist()
-    except Exception as error:
-        raise MethodsError(f"{file} is not a readable shard ({error}); delete it and run again.") from None
-    for entry in content:
-        values: dict[str, Any] = {name: ints(value) if name in COLUMNS else value for name, value in entry.items()}
-        yield Row(**values)
+        made = [_trajectory(entry) for entry in content]
+    except Exception as error:  # of pyarrow's many, or a column too few
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise MethodsError(f"{file} is not a readable shard ({first}); delete it and run again.") from None
+    yield from made
+
+
+def _trajectory(entry: dict[str, Any]) -> Trajectory:
+    values: dict[str, Any] = {name: ints(value) if name in COLUMNS else value for name, value in entry.items()}
+    return Trajectory(**values)
 
 
 def read_header(folder: Path) -> dict[str, Any]:
-    """What made the set in `folder`. Raises MethodsError when there is none."""
+    """What made the set in `folder`. Raises MethodsError when there is none, or its header is damaged."""
     if not (folder / HEADER).exists():
         raise MethodsError(f"{folder} holds no trajectories; make them with `harness trajectories`.")
-    head: dict[str, Any] = json.loads((folder / HEADER).read_text(encoding="utf-8"))
+    head = BEFORE | read_json(folder / HEADER)
+    plan = head.get("plan")
+    if not isinstance(plan, dict) or not {"decode_from", "temperatures", "gen_length"} <= set(plan):
+        raise MethodsError(f"{folder / HEADER} is damaged: it does not hold a plan; make the set again elsewhere.")
+    if not {"teacher", "tokenizer"} <= set(head) or type(head.get("shards")) is not int:
+        raise MethodsError(
+            f"{folder / HEADER} is damaged: teacher, tokenizer or shards are missing; make the set again."
+        )
     return head
 
 
 def departures(folder: Path, common: Common) -> list[str]:
-    """Where the set in `folder` was made otherwise than the recipe says, one sentence each; not all of it is wrong.
+    """Where the set in `folder` departs from the recipe, one sentence each: warnings, not errors.
 
     Raises MethodsError when it was decoded from the other prompt: a method that learns from the privileged decode
-    would train on something else without a word.
+    would silently train on something else.
     """
     head = read_header(folder)
-    made = head["plan"] | {"block": head.get("block")}
+    made = head["plan"] | {"block": head.get("block"), "score": head["score"], "top_p": head["top_p"]}
     if made["decode_from"] != common.prompt:
         raise MethodsError(
             f"{folder} was decoded from the {made['decode_from']} prompt, the recipe trains on decodes from the "
@@ -76,21 +89,26 @@ def departures(folder: Path, common: Common) -> list[str]:
         "temperatures": list(common.temperatures),
         "gen_length": common.gen_length,
         "block": common.block_length,
+        "score": common.score,
+        "top_p": common.top_p,
     }
     return [
-        f"{folder} was made with {name} {made[name]}, the recipe says {value}."
+        f"{folder} was made with {name} {made[name]}; the recipe has {value}."
         for name, value in wanted.items()
         if made[name] not in (None, value)
     ]
 
 
 def made_by(folder: Path) -> dict[str, Any]:
-    """What a training's manifest says of the set in `folder`: its problems, tasks and how they were decoded."""
+    """What a training's manifest records about the set in `folder`: problems, tasks and how they were decoded."""
     head = read_header(folder)
-    return {"trajectories": {name: head.get(name) for name in ("plan", "block", "problems", "tasks", "teacher")}}
+    names = ("plan", "block", "score", "top_p", "problems", "tasks", "teacher")
+    return {"trajectories": {name: head.get(name) for name in names}}
 
 
-def load_rows(folder: Path, backbone: Backbone, *, correct_only: bool = True, same_teacher: bool = True) -> list[Row]:
+def load_trajectories(
+    folder: Path, backbone: Backbone, *, correct_only: bool = True, same_teacher: bool = True
+) -> list[Trajectory]:
     """The trajectories in `folder` for training `backbone`.
 
     Raises MethodsError when the set is missing, incomplete, made by another tokenizer or checkpoint, or has nothing
@@ -110,15 +128,15 @@ def load_rows(folder: Path, backbone: Backbone, *, correct_only: bool = True, sa
         raise MethodsError(
             f"{folder} lacks {len(missing)} of {head['shards']} shards; run `harness trajectories` again."
         )
-    rows = [row for number in range(head["shards"]) for row in read_shard(shard_file(folder, number))]
-    kept = [row for row in rows if row.correct or not correct_only]
+    found = [one for number in range(head["shards"]) for one in read_shard(shard_file(folder, number))]
+    kept = [one for one in found if one.correct or not correct_only]
     if not kept:
-        raise MethodsError(f"{folder}: none of the {len(rows)} trajectories is correct; nothing to train on.")
+        raise MethodsError(f"{folder}: none of the {len(found)} trajectories is correct; nothing to train on.")
     return kept
 
 
 def atomically(file: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
+    """Write a file atomically."""
     fresh = file.with_suffix(f".{os.getpid()}.new")
     fresh.write_bytes(content)
     os.replace(fresh, file)

@@ -1,4 +1,4 @@
-"""The training stream: draw n of a run is the same example with the same noise on any machine and any process count.
+"""The training set as draws: draw n is the same example with the same noise on any machine and any process count.
 
 Nothing is remembered between draws, so a resumed run continues with the very draws it would have seen, and two
 processes see the two halves of what one process sees.
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from methods.distill.objectives.base import Draw, Item, Objective
-from methods.distill.rows import Row
+from methods.distill.trajectory import Trajectory
 from methods.errors import MethodsError
 
 
@@ -24,8 +24,8 @@ def generator(seed: int, kind: int, number: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=[seed % 2**64, (kind << 56) ^ number]))
 
 
-class Stream(Dataset[Item]):
-    """Draws of a whole run in order: epoch after epoch of shuffled (row, example) pairs.
+class TrainingDataset(Dataset[Item]):
+    """Draws of a whole run in order: epoch after epoch of shuffled (trajectory, example) pairs.
 
     batch: examples of an optimiser step over all processes. micro: those of one forward. tail: EOS tokens kept behind
     the first, "random" for a number drawn per step (mostly small, as the mini base was pretrained), None for all.
@@ -33,7 +33,7 @@ class Stream(Dataset[Item]):
 
     def __init__(
         self,
-        rows: Sequence[Row],
+        trajectories: Sequence[Trajectory],
         objective: Objective,
         *,
         steps: int,
@@ -42,14 +42,14 @@ class Stream(Dataset[Item]):
         seed: int,
         tail: int | str | None = None,
     ) -> None:
-        if not rows:
-            raise MethodsError("There are no training rows: the trajectory set is empty or nothing in it is correct.")
-        self.rows, self.objective = list(rows), objective
+        if not trajectories:
+            raise MethodsError("There is nothing to train on: the trajectory set is empty or nothing in it is correct.")
+        self.trajectories, self.objective = list(trajectories), objective
         self.steps, self.batch, self.micro, self.seed, self.tail = steps, batch, micro, seed, tail
-        counts = [objective.examples(row) for row in self.rows]
+        counts = [objective.examples(one) for one in self.trajectories]
         self.bounds = np.cumsum(counts)
         self.per_epoch = int(self.bounds[-1])
-        self.longest = max(len(row.response) for row in self.rows)
+        self.longest = max(len(one.response) for one in self.trajectories)
         self._epoch, self._order = -1, np.zeros(0, np.int64)
 
     def __len__(self) -> int:
@@ -64,7 +64,7 @@ class Stream(Dataset[Item]):
         index = int(np.searchsorted(self.bounds, example, side="right"))
         step = number // self.batch
         return Draw(
-            row=self.rows[index],
+            trajectory=self.trajectories[index],
             pick=example - (int(self.bounds[index - 1]) if index else 0),
             rng=generator(self.seed, 2, number),
             shared=generator(self.seed, 3, number // self.micro),
@@ -81,8 +81,8 @@ class Stream(Dataset[Item]):
         return self.objective.item(self.draw(number)) | {"draw": number}
 
     def names(self, numbers: Sequence[int]) -> list[str]:
-        """Row ids of draws, for error messages."""
-        return [self.draw(int(number)).row.id for number in numbers]
+        """Trajectory ids of draws, for error messages."""
+        return [self.draw(int(number)).trajectory.id for number in numbers]
 
 
 def collate(items: Sequence[Item], pad: int = 0) -> dict[str, Tensor]:

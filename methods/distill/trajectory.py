@@ -10,7 +10,7 @@ from methods.distill.masks import Ints
 
 
 @dataclass(frozen=True)
-class Row:
+class Trajectory:
     """A problem with the teacher's answer.
 
     prompt: ids the student sees. teacher: ids of the prompt with the reference answer in it, for the frozen teacher

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
 from threading import Lock
@@ -10,6 +11,8 @@ from threading import Lock
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 DEFINITION = (*FUNCTION, ast.ClassDef)
 COMPOUND = (ast.For, ast.While, ast.With, ast.Try, ast.If)
+# what looks names up while the program runs: then everything may be needed
+DYNAMIC = {"globals", "locals", "vars", "eval", "exec", "__import__", "inspect", "importlib"}
 NOT_DATA = {"doctest", "unittest", "sys"}  # a call of these runs the program's own tests, or ends it
 
 
@@ -25,6 +28,37 @@ def parse(source: str) -> ast.Module | None:
             return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def error_line(source: str) -> int | None:
+    """The line, from 1, at which a source stops being Python; None if it is, or if there is no telling."""
+    try:
+        with PARSING:
+            ast.parse(source)
+    except SyntaxError as error:
+        return error.lineno
+    except (ValueError, RecursionError, MemoryError):
+        pass
+    return None
+
+
+def compiles(node: ast.stmt) -> bool:
+    """Whether a top-level statement stands where Python allows it: a `return` outside a function parses, no more."""
+    try:
+        with PARSING, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(ast.Module(body=[node], type_ignores=[]), "<answer>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def looks_like_code(text: str) -> bool:
+    """Whether a text is Python, or the body of a function."""
+    if not text.strip() or not (text[0] in " \t\n" or parse(text) is not None):
+        return False
+    first = next(line for line in text.split("\n") if line.strip())
+    return parse("def _():\n" + text if first[:1] in (" ", "\t") else text) is not None
 
 
 def names(node: ast.AST) -> tuple[set[str], set[str]]:
@@ -50,12 +84,14 @@ class _Program:
     """A program's statements with their names, and what of it is needed so far.
 
     last: name -> the statement that binds it last, as in Python the one that counts. data: names that are bound
-    otherwise than by a definition or an import, so that later statements may fill them.
+    otherwise than by a definition or an import, so that later statements may fill them. imported: names that imports
+    bind: their objects know nothing of this program.
     """
 
     names: dict[ast.stmt, tuple[set[str], set[str]]]
     last: dict[str, ast.stmt]
     data: set[str]
+    imported: set[str]
     entries: set[str]
     needed: set[str]
 
@@ -65,6 +101,8 @@ class _Program:
         for node, (bound, used) in self.names.items():
             if (bound & self.needed and not _is_main(node)) or self.sets_up(node):
                 found |= (used | bound) & self.last.keys()
+        if any(used & DYNAMIC for bound, used in self.names.values() if bound & self.needed):
+            found = set(self.last)
         new = found - self.needed
         self.needed |= new
         return bool(new)
@@ -72,19 +110,23 @@ class _Program:
     def kept(self, node: ast.stmt) -> bool:
         """Whether the statement is part of the result, once everything needed is known."""
         if isinstance(node, ast.Import | ast.ImportFrom):
-            return True
+            return bool(self.names[node][0] & self.needed) or any(alias.name == "*" for alias in node.names)
         if isinstance(node, ast.Expr) or _is_main(node):
             return self.sets_up(node)
         if isinstance(node, ast.Assert):
             return False
-        if isinstance(node, DEFINITION) and not node.decorator_list:
-            return node.name in self.needed and (self.last[node.name] is node or not self._redefined(node.name))
+        if isinstance(node, DEFINITION) and not node.decorator_list and node.name in self.needed:
+            return self.last[node.name] is node or not self._redefined(node.name)
         return bool(self.names[node][0] & self.needed) or self.sets_up(node)
 
     def sets_up(self, node: ast.stmt) -> bool:
         """Whether a statement may change a needed object that it does not bind (`memo.append(1)`, a loop over it)."""
+        if isinstance(node, DEFINITION):
+            return self._registers(node)
         if isinstance(node, ast.Expr):
-            return isinstance(node.value, ast.Call) and self._call_sets_up(node.value)
+            looped = isinstance(node.value, ast.ListComp | ast.GeneratorExp)
+            parts = list(ast.walk(node.value)) if looped else [node.value]
+            return any(isinstance(part, ast.Call) and self._call_sets_up(part) for part in parts)
         if not isinstance(node, COMPOUND) or _is_main(node):
             return False
         _, used = self.names[node]
@@ -102,17 +144,38 @@ class _Program:
         if isinstance(function, ast.Attribute):
             owner = function.value.id if isinstance(function.value, ast.Name) else ""
             return function.attr == "setrecursionlimit" or owner in self.needed - NOT_DATA or bool(handed)
-        if not isinstance(function, ast.Name) or function.id in self.entries:
+        if not isinstance(function, ast.Name):
+            return isinstance(function, ast.Call) and self._call_sets_up(function)  # register("name")(helper)
+        if function.id in self.entries:
             return False
+        if function.id in ("setattr", "delattr") and call.args:
+            return bool({part.id for part in ast.walk(call.args[0]) if isinstance(part, ast.Name)} & self.needed)
         return (bool(handed) and function.id != "print") or self._fills(function.id)
 
-    def _fills(self, name: str) -> bool:
-        """Whether `name` is a function of the program that touches needed data, as one that builds a table does."""
+    def _registers(self, node: ast.stmt) -> bool:
+        """Whether a definition that nothing names reaches a needed object: by its decorator, base or metaclass."""
+        for decorator in getattr(node, "decorator_list", []):
+            called = {part.id for part in ast.walk(decorator) if isinstance(part, ast.Name)}
+            own = called & self.last.keys()
+            if own & self.needed - self.imported or any(self._fills(name) for name in own):
+                return True
+        parents = [*getattr(node, "bases", []), *(keyword.value for keyword in getattr(node, "keywords", []))]
+        named = {part.id for parent in parents for part in ast.walk(parent) if isinstance(part, ast.Name)}
+        return any(isinstance(self.last.get(name), ast.ClassDef) for name in named & self.needed)
+
+    def _fills(self, name: str, seen: frozenset[str] = frozenset()) -> bool:
+        """Whether `name` is a function of the program that touches needed data, as one that builds a table does.
+
+        So does one that calls such a function, and a class whose methods do.
+        """
         definition = self.last.get(name)
-        if not isinstance(definition, FUNCTION):
+        if not isinstance(definition, DEFINITION) or name in seen:
             return False
         _, used = self.names[definition]
-        return bool(used & self.data & self.needed) and "input" not in used
+        if "input" in used:
+            return False
+        called = {other for other in used - self.entries if isinstance(self.last.get(other), FUNCTION)}
+        return bool(used & self.data & self.needed) or any(self._fills(other, seen | {name}) for other in called)
 
     def _redefined(self, name: str) -> bool:
         later = self.last[name]
@@ -128,15 +191,25 @@ def reachable(source: str, entries: Collection[str]) -> str:
     tree = parse(source)
     if tree is None:
         return ""
-    found = {node: names(node) for node in tree.body}
+    body = [node for node in tree.body if compiles(node)]
+    found = {node: names(node) for node in body}
     last = {name: node for node, (bound, _) in found.items() if not isinstance(node, ast.Expr) for name in bound}
-    plain = (node for node in tree.body if not isinstance(node, (*DEFINITION, ast.Import, ast.ImportFrom)))
+    plain = (node for node in body if not isinstance(node, (*DEFINITION, ast.Import, ast.ImportFrom)))
     data = {name for node in plain for name in found[node][0]}
+    imported = {name for name, node in last.items() if isinstance(node, ast.Import | ast.ImportFrom)}
     wanted = {name for name in entries if name in last}
-    program = _Program(found, last, data, wanted, set(wanted or last))
+    program = _Program(found, last, data, imported, wanted, set(wanted or last))
     while program.grow():
         pass
-    return "\n".join(_source(source, node) for node in tree.body if program.kept(node))
+    kept = [node for node in body if _is_future(node) or program.kept(node)]
+    if all(map(_is_future, kept)):
+        return ""
+    kept.sort(key=lambda node: not _is_future(node))  # behind another import of the prompt they would be errors
+    return "\n".join(_source(source, node) for node in kept)
+
+
+def _is_future(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.module == "__future__"
 
 
 def _is_main(node: ast.AST) -> bool:

@@ -3,43 +3,14 @@
 from __future__ import annotations
 
 import json
-import platform
-from importlib.metadata import PackageNotFoundError, version
+import shutil
 from pathlib import Path
 from typing import Any
 
 from methods.backbones import Backbone, save
-from methods.backbones.names import to_hub
+from methods.backbones.tensor_names import to_hub
 from methods.distill.recipe import Recipe
 from methods.distill.student import tokens_of
-
-PACKAGES = ("torch", "transformers", "peft", "accelerate", "datasets", "numpy")
-
-
-def versions() -> dict[str, str]:
-    """Versions of the packages that decide a training run."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def hardware() -> dict[str, Any]:
-    """What the run ran on."""
-    import os
-
-    import torch
-
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        models = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        name = models[0] if models else name
-    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return {"cpu": name, "cores": os.cpu_count(), "threads": torch.get_num_threads(), "gpus": gpus}
 
 
 def export(
@@ -80,6 +51,7 @@ def save_adapter(student: Any, backbone: Backbone, folder: Path) -> None:
         path, dot, rest = inner.partition(".lora_")
         renamed["base_model.model." + to_hub(path, backbone.arch) + dot + rest] = tensor
     save_file(renamed, str(file), metadata={"format": "pt"})
+    shutil.copymode(config_file, file)  # the library writes files that only their owner reads
     config = json.loads(config_file.read_text(encoding="utf-8"))
     paths = (to_hub(f"model.layers.0.{_home(name)}.{name}", backbone.arch) for name in config["target_modules"])
     config["target_modules"] = sorted({path.rpartition(".")[2] for path in paths})
@@ -110,6 +82,7 @@ def model_card(manifest: dict[str, Any]) -> str:
     m = manifest
     head = ["---", "library_name: transformers", "tags: [diffusion-language-model, distillation]"]
     head += [f"license: {m['base'].get('license') or 'see the base model'}", "---", ""]
+    machine = m["hardware"].get("cpu", "an unknown machine")
     lines = [
         f"# {m['title']} ({m['variant']})",
         "",
@@ -118,8 +91,9 @@ def model_card(manifest: dict[str, Any]) -> str:
         "",
         f"- data: {m['data']['rows']} rows, fingerprint `{m['data']['fingerprint']}`, {m['data']['kind']}",
         f"- steps: {m['steps']}, batch {m['settings']['batch']}, seed {m['seed']}, final loss {m['loss']:.4f}",
-        f"- cost: {m['seconds'] / 60:.1f} minutes, {m['cpu_seconds'] / 60:.1f} CPU minutes on {m['hardware']['cpu']}",
-        f"- code: commit {m.get('commit') or 'unknown'}; " + ", ".join(f"{k} {v}" for k, v in m["versions"].items()),
+        f"- cost: {m['seconds'] / 60:.1f} minutes, {m['cpu_seconds'] / 60:.1f} CPU minutes on {machine}",
+        f"- code: commit {m.get('commit') or 'unknown'}; "
+        + (", ".join(f"{k} {v}" for k, v in m["versions"].items()) or "versions unknown"),
         f"- command: `{m['command']}`",
         "",
         "## Results",

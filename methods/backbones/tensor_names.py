@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from methods.backbones.shape import Shape
+from methods.backbones.config import Shape
 
 # LLaDA's name -> transformers', inside a block and outside
 LLADA_BLOCK = {

@@ -1,4 +1,4 @@
-"""Teacher decodes with one token per forward, recorded as the order of reveal: O(length) numbers a sample.
+"""Teacher decodes with one token per forward pass, recorded as the order of reveal: O(length) numbers a sample.
 
 The reference stores every intermediate sequence, O(length^2). Problems are cut into shards; a shard is written whole
 or not at all, so a killed run loses at most one shard, and several machines can share the work (`part`).
@@ -18,29 +18,13 @@ import torch
 
 from methods.backbones import Backbone
 from methods.decoding import Decoder, Request, Result
-from methods.distill.rows import Row, in_order, ints
-from methods.distill.shards import HEADER, atomically, read_shard, shard_file, write_shard
+from methods.distill.problems import Problem, undecoded
 from methods.distill.student import tokenizer_hash
+from methods.distill.trajectory import Trajectory, ints
+from methods.distill.trajectory_files import HEADER, atomically, read_header, read_shard, shard_file, write_shard
 from methods.errors import MethodsError
 
 Decode = Callable[..., Iterable[Result]]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A training problem as text. prompt: what the student will see. teacher: the prompt with the reference answer.
-
-    solution: the gold answer, for training on gold responses. doc: whatever the scorer needs. chat: a chat template
-    has written the special tokens already, so that the tokenizer adds none of its own (a second BOS).
-    """
-
-    id: str
-    task: str
-    prompt: str
-    teacher: str
-    solution: str
-    doc: Any = None
-    chat: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,7 +93,7 @@ def generate(
         from methods.decoding import decode as engine
 
         decode = engine
-    _claim(out, header(backbone, problems, plan, source, extra or {}))
+    write_header(out, header(backbone, problems, plan, source, extra or {}))
     starts = range(0, len(problems), plan.shard)
     mine = [number for number in range(len(starts)) if number % plan.parts == plan.part]
     total = sum(len(problems[starts[number] :][: plan.shard]) for number in mine)
@@ -118,20 +102,20 @@ def generate(
         file, chunk = shard_file(out, number), problems[starts[number] :][: plan.shard]
         if not file.exists():
             write_shard(file, _decode_shard(backbone, chunk, starts[number], plan, decoder, accept, decode))
-        seen, good = seen + len(chunk), good + sum(row.correct for row in read_shard(file))
+        seen, good = seen + len(chunk), good + sum(one.correct for one in read_shard(file))
         if on_shard:
             on_shard(seen, total, good)
     return {"problems": total, "correct": good, "shards": len(mine)}
 
 
-def _claim(out: Path, wanted: dict[str, Any]) -> None:
-    """Write the header, or check that the one there is equal."""
+def write_header(out: Path, wanted: dict[str, Any]) -> None:
+    """Write the header of a set, or check that the one there is equal. Raises MethodsError naming what differs."""
     out.mkdir(parents=True, exist_ok=True)
     file = out / HEADER
     if not file.exists():
         atomically(file, json.dumps(wanted, indent=2).encode())
         return
-    found = json.loads(file.read_text(encoding="utf-8"))
+    found = read_header(out)
     changed = [key for key in wanted if found.get(key) != wanted[key]]
     if changed:
         raise MethodsError(
@@ -147,14 +131,14 @@ def _decode_shard(
     decoder: Callable[[float], Decoder],
     accept: Callable[[Problem, str], bool],
     decode: Decode,
-) -> list[Row]:
-    rows = [_empty(backbone, problem, plan.decode_from) for problem in problems]
+) -> list[Trajectory]:
+    made = [undecoded(backbone, problem, plan.decode_from) for problem in problems]
     for attempt, temperature in enumerate(plan.temperatures):
-        todo = [index for index, row in enumerate(rows) if not row.correct]
+        todo = [index for index, one in enumerate(made) if not one.correct]
         recipe = decoder(temperature)
         requests = [
             Request(
-                prompt_ids=rows[index].decoded.tolist(),
+                prompt_ids=made[index].decoded.tolist(),
                 gen_length=plan.gen_length,
                 decoder=recipe,
                 seed=plan.seed + 1_000_003 * attempt + first + index,
@@ -166,45 +150,17 @@ def _decode_shard(
         for result in results:
             index = todo[result.index]
             text = answer_text(backbone, result.output_ids)
-            rows[index] = replace(
-                rows[index],
+            made[index] = replace(
+                made[index],
                 response=ints(result.output_ids),
                 reveal=ints(result.reveal_step),
                 correct=bool(accept(problems[index], text)),
                 text=text,
             )
-    return rows
-
-
-def _empty(backbone: Backbone, problem: Problem, decode_from: str) -> Row:
-    texts, special = (problem.prompt, problem.teacher), not problem.chat  # as the runner encodes its prompts
-    plain, privileged = (ints(backbone.tokenizer(text, add_special_tokens=special).input_ids) for text in texts)
-    return Row(
-        id=problem.id,
-        task=problem.task,
-        prompt=plain,
-        teacher=privileged,
-        decoded=privileged if decode_from == "privileged" else plain,
-        response=ints([]),
-        reveal=ints([]),
-        correct=False,
-    )
+    return made
 
 
 def answer_text(backbone: Backbone, ids: Sequence[int]) -> str:
     """Text of a response up to its first EOS."""
     end = next((place for place, token in enumerate(ids) if token in backbone.special.eos), len(ids))
     return str(backbone.tokenizer.decode(list(ids[:end]), skip_special_tokens=True))
-
-
-def gold_rows(backbone: Backbone, problems: Sequence[Problem], gen_length: int) -> list[Row]:
-    """Rows of the problems' gold answers, EOS to `gen_length`; a gold answer that does not fit is an error."""
-    made = []
-    for problem in problems:
-        row = _empty(backbone, problem, "plain")
-        answer = list(backbone.tokenizer(problem.solution, add_special_tokens=False).input_ids)
-        if len(answer) >= gen_length:
-            raise MethodsError(f"The gold answer of {problem.id} has {len(answer)} tokens; gen_length is {gen_length}.")
-        response = ints(answer + [backbone.special.eos[0]] * (gen_length - len(answer)))
-        made.append(replace(row, response=response, reveal=in_order(response), correct=True, text=problem.solution))
-    return made

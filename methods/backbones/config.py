@@ -1,4 +1,4 @@
-"""The shape of a transformer as its `config.json` tells it: which architecture, how many of everything.
+"""The shape of a transformer, from its `config.json`: architecture, sizes, and which values are allowed.
 
 No torch here: `harness doctor` estimates memory from this before anything is downloaded.
 Config keys follow the published files: GSAI-ML/LLaDA-8B-Instruct (`d_model`, `n_layers`, ...),
@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from methods.backbones.config_values import flag, number, whole
+from methods.backbones.safetensors_header import shown
 from methods.errors import MethodsError
 
-# model_type in config.json -> (architecture of the house, transformers family)
+# model_type in config.json -> (our architecture, transformers family)
 ARCHITECTURES: dict[str, tuple[str, str]] = {
     "llada": ("llada", "llama"),
     "dream": ("dream", "qwen2"),
@@ -84,15 +86,24 @@ def read_shape(config: Mapping[str, Any], where: str = "config.json") -> Shape:
     if kind not in ARCHITECTURES:
         found = config.get("model_type") or config.get("architectures") or "nothing"
         raise MethodsError(
-            f"{where}: model_type {found!r} is not one this harness can load; it knows {', '.join(ARCHITECTURES)}."
+            f"{where}: model_type {shown(ascii(found))} is not one this harness can load; "
+            f"it knows {', '.join(ARCHITECTURES)}."
         )
     arch, family = ARCHITECTURES[kind]
-    try:
-        return _llada(config, where) if arch == "llada" else _qwen_like(config, arch, family)
-    except KeyError as missing:
-        raise MethodsError(
-            f"{where}: the key {missing} is missing; the checkpoint is incomplete or not a {kind}."
-        ) from None
+    return _checked(_llada(config, where) if arch == "llada" else _qwen_like(config, arch, family, where), where)
+
+
+# no transformer is larger; a damaged number would otherwise cost minutes before the files contradict it
+MOST = {"layers": 10_000, "positions": 2**31}
+
+
+def _checked(shape: Shape, where: str) -> Shape:
+    """`shape`, whose heads share out its channels as attention and RoPE need. Raises MethodsError if they do not."""
+    if shape.heads % shape.kv_heads:
+        raise MethodsError(f"{where}: {shape.heads} attention heads cannot share {shape.kv_heads} key/value heads.")
+    if shape.head_dim < 2 or shape.head_dim % 2:
+        raise MethodsError(f"{where}: a head of {shape.head_dim} channels has no rotary embedding; it must be even.")
+    return shape
 
 
 # what LLaDA's modelling code can vary and the published checkpoints do not; anything else is refused, never guessed
@@ -115,28 +126,28 @@ _LLADA_FIXED: dict[str, tuple[Any, ...]] = {
 def _llada(config: Mapping[str, Any], where: str) -> Shape:
     for key, allowed in _LLADA_FIXED.items():
         if config.get(key, allowed[0]) not in allowed:
-            raise MethodsError(f"{where}: {key}={config[key]!r} is not supported (only {allowed[0]!r}).")
+            raise MethodsError(f"{where}: {key}={shown(ascii(config[key]))} is not supported (only {allowed[0]!r}).")
     if config.get("include_qkv_bias"):
         raise MethodsError(
             f"{where}: include_qkv_bias=true is not supported; published LLaDA checkpoints have no biases."
         )
-    hidden, heads = int(config["d_model"]), int(config["n_heads"])
-    kv_heads = config.get("n_kv_heads") or (1 if config.get("multi_query_attention") else heads)
-    mlp = config.get("mlp_hidden_size") or int(config["mlp_ratio"]) * hidden
+    hidden, heads = whole(config, "d_model", where), whole(config, "n_heads", where)
+    kv_heads = 1 if flag(config, "multi_query_attention", where) else heads
+    mlp = config.get("mlp_hidden_size") or whole(config, "mlp_ratio", where) * hidden
     return Shape(
         arch="llada",
         family="llama",
-        vocab=int(config.get("embedding_size") or config["vocab_size"]),
+        vocab=whole(config, "embedding_size" if config.get("embedding_size") else "vocab_size", where),
         hidden=hidden,
-        layers=int(config["n_layers"]),
+        layers=whole(config, "n_layers", where, high=MOST["layers"]),
         heads=heads,
-        kv_heads=int(kv_heads),
+        kv_heads=whole(config, "n_kv_heads", where, kv_heads),
         head_dim=hidden // heads,
-        mlp=int(mlp),
-        positions=int(config["max_sequence_length"]),
-        eps=float(config.get("rms_norm_eps", 1e-5)),
-        theta=float(config.get("rope_theta", 10000.0)),
-        tied=bool(config.get("weight_tying", False)),
+        mlp=whole({"mlp_hidden_size": mlp}, "mlp_hidden_size", where),
+        positions=whole(config, "max_sequence_length", where, high=MOST["positions"]),
+        eps=number(config, "rms_norm_eps", where, 1e-5),
+        theta=number(config, "rope_theta", where, 10000.0),
+        tied=flag(config, "weight_tying", where),
         qkv_bias=False,
         out_bias=False,
         rope=None,
@@ -144,27 +155,30 @@ def _llada(config: Mapping[str, Any], where: str) -> Shape:
     )
 
 
-def _qwen_like(config: Mapping[str, Any], arch: str, family: str) -> Shape:
-    hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
-    rope = dict(config.get("rope_parameters") or config.get("rope_scaling") or {})
-    theta = float(rope.pop("rope_theta", None) or config.get("rope_theta", 10000.0))
+def _qwen_like(config: Mapping[str, Any], arch: str, family: str, where: str) -> Shape:
+    hidden, heads = whole(config, "hidden_size", where), whole(config, "num_attention_heads", where)
+    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    if not isinstance(rope, Mapping):
+        raise MethodsError(f"{where}: rope_parameters and rope_scaling must be tables, not {shown(ascii(rope))}.")
+    theta = number(rope, "rope_theta", where, number(config, "rope_theta", where, 10000.0))
+    rope = {key: value for key, value in rope.items() if key != "rope_theta"}
     kind = rope.get("rope_type", rope.pop("type", "default"))
-    rope["rope_type"] = kind  # older configs say `type`, which transformers does not look at beside a `rope_type`
-    bias = bool(config.get("attention_bias", False))
+    rope["rope_type"] = kind  # older configs have `type`, which transformers does not look at beside a `rope_type`
+    bias = flag(config, "attention_bias", where)
     return Shape(
         arch=arch,
         family=family,
-        vocab=int(config["vocab_size"]),
+        vocab=whole(config, "vocab_size", where),
         hidden=hidden,
-        layers=int(config["num_hidden_layers"]),
+        layers=whole(config, "num_hidden_layers", where, high=MOST["layers"]),
         heads=heads,
-        kv_heads=int(config.get("num_key_value_heads") or heads),
-        head_dim=int(config.get("head_dim") or hidden // heads),
-        mlp=int(config["intermediate_size"]),
-        positions=int(config["max_position_embeddings"]),
-        eps=float(config.get("rms_norm_eps", 1e-6)),
+        kv_heads=whole(config, "num_key_value_heads", where, heads),
+        head_dim=whole(config, "head_dim", where, hidden // heads),
+        mlp=whole(config, "intermediate_size", where),
+        positions=whole(config, "max_position_embeddings", where, high=MOST["positions"]),
+        eps=number(config, "rms_norm_eps", where, 1e-6),
         theta=theta,
-        tied=bool(config.get("tie_word_embeddings", False)),
+        tied=flag(config, "tie_word_embeddings", where),
         qkv_bias=family == "qwen2" or bias,
         out_bias=family != "qwen2" and bias,
         rope=None if kind == "default" else rope,

@@ -72,7 +72,7 @@ class Distiller(nn.Module):
         self.chunk: int | None = rows_per_chunk(base_of(student).lm_head.weight.shape[0])
 
     def hidden(self, ids: Tensor, allowed: Tensor | None = None, positions: Tensor | None = None) -> Tensor:
-        """Student forward, `[B, L, D]`. A causal student with a 3-D mask reads exactly what the mask says."""
+        """Student forward, `[B, L, D]`. With a 3-D mask a causal student reads exactly what the mask allows."""
         return forward(self.student, ids, allowed, positions, self.causal)
 
     def head(self, rows: Tensor) -> Tensor:
