@@ -3,8 +3,8 @@
     python -m benchmarks.report [RUNS] [SAMPLES]
 
 Writes synthetic run folders (10 methods, four tasks, the rest thresholds; 500 runs of 100 samples when nothing is
-given) into a temporary folder, reports them in a process of its own and prints seconds on the clock, seconds of
-processor (all its processes together), files, the page's size and the machine's load.
+given) into a temporary folder, reports them in a process of its own and prints seconds on the clock, CPU
+seconds (all its processes together), files, the page's size and the machine's load.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.reports.make_runs import make_run
+from benchmarks.synthetic import curve_samples, run_of, write_run
 
 METHODS = (
     *("vanilla", "fast_dllm_dual", "fast_dllm_prefix", "d2f", "dparallel", "d3llm", "tad_speed", "tad_quality"),
@@ -36,7 +36,8 @@ def write_runs(root: Path, runs: int, samples: int) -> int:
         for step in range(settings + (index < rest)):
             place = step / max(1, settings)
             accuracy, tpf = 0.75 - 0.1 * place**2 - 0.01 * (index % 7), 1.0 + (1 + index % 5) * place
-            make_run(root, method, task, round(0.95 - 0.9 * place, 4), n=samples, accuracy=accuracy, tpf=tpf)
+            run = run_of(method, task, round(0.95 - 0.9 * place, 4))
+            write_run(root, run, curve_samples(task, samples, accuracy, tpf, seed=run["run_id"]))
     return sum(1 for _ in root.rglob("summary.json"))
 
 
@@ -55,7 +56,7 @@ def main(runs: int = 500, samples: int = 100) -> None:
         files = len(json.loads(done.stdout)["files"])
         page = (out / "index.html").stat().st_size / 2**20
     print(
-        f"{written} runs of {samples} samples: {wall:.1f} s, {cpu:.1f} s of processor; {files} files, "
+        f"{written} runs of {samples} samples: {wall:.1f} s, {cpu:.1f} CPU seconds; {files} files, "
         f"page {page:.2f} MB; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     )
 

@@ -6,6 +6,7 @@ gives the same text with every version of typer. `tests/test_docs.py` fails when
 
 from __future__ import annotations
 
+import copy
 import inspect
 import sys
 import types
@@ -72,10 +73,19 @@ def _cell(text: str | None) -> str:
 
 
 def _parameters(function: Callable[..., Any]) -> Iterator[tuple[str, Any, OptionInfo | ArgumentInfo]]:
-    hints = typing.get_type_hints(function)
+    hints = typing.get_type_hints(function, include_extras=True)
     for name, parameter in inspect.signature(function).parameters.items():
         if isinstance(parameter.default, (OptionInfo, ArgumentInfo)):
             yield name, hints[name], parameter.default
+        elif typing.get_origin(hints[name]) is typing.Annotated:
+            kind, given = typing.get_args(hints[name])[:2]
+            info = copy.copy(given)  # in Annotated, what looks like its default is the option's first spelling
+            info.param_decls = (
+                *([given.default] if isinstance(given.default, str) else []),
+                *(given.param_decls or ()),
+            )
+            info.default = parameter.default
+            yield name, kind, info
         elif hints[name] is not typer.Context:  # a plain default: typer makes an option, or an argument, of it
             plain = parameter.default
             missing = plain is inspect.Parameter.empty
@@ -127,7 +137,7 @@ def page() -> str:
     lines = [HEAD]
     order = sorted([*groups, *commands], key=lambda verb: (_rank(cli.ORDER, str(verb)), str(verb)))
     for verb in order:
-        example = getattr(sys.modules[f"harness.verbs.{verb}"], "EXAMPLE", None)
+        example = getattr(sys.modules[f"harness.verbs.{verb}".replace("-", "_")], "EXAMPLE", None)
         if verb in commands:
             lines += [*_command(f"harness {verb}", commands[verb], 2), *_examples(example)]
             continue
@@ -142,7 +152,8 @@ def page() -> str:
 
 
 def _rank(order: tuple[str, ...], verb: str) -> int:
-    return order.index(verb) if verb in order else len(order)
+    stem = verb.replace("-", "_")
+    return order.index(stem) if stem in order else len(order)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""The lm-eval models: `dllm` decodes with a method of the table, `StoredLM` gives back what a run has stored.
+"""The lm-eval model `dllm`: a method of the table, decoding for lm-eval's own command line and evaluator.
 
-    python -m harness.lm_eval run --model dllm --model_args method=tad_speed,suite=mini --tasks mini_gsm8k
+    harness lm-eval run --model dllm --model_args method=tad_speed,suite=mini --tasks mini_gsm8k
 
 `model_args` are `method`, `suite`, `checkpoint`, `adapter`, `device`, `dtype`, `seed`, `fidelity`, `gen_length`,
-`mc_num` (likelihood samples), `out` (a file for one line of counts per sample, begun anew), and any setting of the
-method.
+`mc_num` (likelihood samples), `out` (a file that gets one line of counts per sample; an existing one is replaced), and
+any setting of the method. A request's own generation arguments are obeyed under them (`harness.gen_kwargs`).
 """
 
 from __future__ import annotations
@@ -12,22 +12,28 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lm_eval.api.model import LM, TemplateLM
+from lm_eval.api.model import CacheHook, TemplateLM
 from lm_eval.api.registry import register_model
 
+from harness import generation
 from harness.distributed import DataParallel, join
 from harness.errors import UsageError, UserError
+from harness.gen_kwargs import GenKwargs, read
 from harness.metrics import total_forwards
 from harness.runner.decoding import decode_all
-from harness.runner.job import whole
 from harness.runner.models import ModelCache, ModelKey, reader_of
-from harness.runner.plan import template
+from harness.runner.prompts import template
+from harness.settings import layered, whole
 
 DEFAULT_LENGTH = 256  # of a task that names none: lm-eval's own default
+DEFAULT_BATCH = 16  # for --batch_size auto
+NO_CACHE = (
+    "--use_cache keeps texts without the forwards they took, by prompt alone, so that one method would be given "
+    "another's answers and no TPF; leave it out. `harness run` stores every sample and continues after anything."
+)
 
 
 @register_model("dllm")
@@ -42,7 +48,7 @@ class DllmLM(DataParallel, TemplateLM):
         adapter: str | None = None,
         device: str = "auto",
         dtype: str = "auto",
-        batch_size: int | str = 16,
+        batch_size: int | str = DEFAULT_BATCH,
         max_batch_size: int | None = None,
         seed: int = 0,
         fidelity: str = "fixed",
@@ -63,10 +69,12 @@ class DllmLM(DataParallel, TemplateLM):
         self.method.settings(settings)
         self.seed = whole("seed", seed, 0)
         self.gen_length = None if gen_length is None else whole("gen_length", gen_length, 1)
-        self.batch_size = int(batch_size) if str(batch_size).isdigit() else 16
-        self.out = _begun(Path(out), self.rank) if out else None
+        self.batch_size = _batch_size(batch_size, max_batch_size)
+        self.out = _emptied(Path(out), self.rank) if out else None
         self.templated = False  # a chat template writes the special tokens itself
         self.telemetry: dict[tuple[str, int], dict[str, Any]] = {}
+        self._settings: dict[str, dict[str, Any]] = {}  # by task, for lm-eval's results
+        self._decoders: dict[tuple[str, str], Any] = {}
         ref = CheckpointRef(checkpoint) if checkpoint else self.suite.checkpoint(self.method.checkpoint)
         self.key = ModelKey(ref.source, adapter or ref.adapter, self.group.device(_device(device)), dtype)
         self.backbone = ModelCache().get(self.key)
@@ -82,12 +90,20 @@ class DllmLM(DataParallel, TemplateLM):
 
     @property
     def max_length(self) -> int:
-        """The longest canvas: the suite's context, or the model's if that is shorter."""
-        return int(min(self.suite.context, self.backbone.max_positions))
+        """The longest canvas, in tokens."""
+        return generation.context_length(self.suite, self.backbone)
 
     @property
     def tokenizer_name(self) -> str:
-        return str(self.key.source).replace("/", "__")
+        """Names the prompts of a chat template in lm-eval's request cache: by the tokenizer's content."""
+        self.templated = True  # lm-eval asks for it only then, also where the prompts come out of that cache
+        return f"{self.key.source}-{self.backbone.tokenizer_fingerprint}".replace("/", "__")
+
+    def set_cache_hook(self, cache_hook: CacheHook) -> None:
+        """Refuse lm-eval's cache of answers. Raises UsageError."""
+        if cache_hook.dbdict is not None:
+            raise UsageError(NO_CACHE)
+        super().set_cache_hook(cache_hook)
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **kwargs: Any) -> list[int]:
         """The ids of a text."""
@@ -106,6 +122,8 @@ class DllmLM(DataParallel, TemplateLM):
             "method": self.method.name,
             "suite": self.suite.name,
             "setting": self.method.settings(self.overrides),
+            "setting_by_task": self._settings,
+            "seed": self.seed,
             "fidelity": self.fidelity,
             "checkpoint": self.key.source,
             "checkpoint_fingerprint": self.backbone.fingerprint,
@@ -119,79 +137,70 @@ class DllmLM(DataParallel, TemplateLM):
     # -- generation -----------------------------------------------------------------------------------------------
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
-        """The kept texts, in the order of `requests`; a prompt that does not fit gives an empty one, and says so."""
+        """The kept texts, in the order of `requests`; a prompt that does not fit gives an empty one, and is reported.
+
+        Raises UsageError before anything is decoded for a generation argument that the method cannot obey.
+        """
         from tqdm import tqdm
 
         texts = [""] * len(requests)
-        prepared = [self._prepare(one) for one in requests]
+        asked = [self._asked(one) for one in requests]
+        prepared = [self._prepare(one, kwargs) for one, kwargs in zip(requests, asked, strict=True)]
         wanted = [place for place, one in enumerate(prepared) if one is not None]
         results = decode_all(self.backbone, [prepared[place] for place in wanted], self.batch_size, halved=_halved)
         for result in tqdm(results, total=len(wanted), desc="dllm", disable=disable_tqdm or self.rank != 0):
             place = wanted[result.index]
-            texts[place] = self._record(requests[place], prepared[place], result)
-            self.cache_hook.add_partial("generate_until", requests[place].args, texts[place])
+            texts[place] = self._record(requests[place], prepared[place], asked[place], result)
         self.telemetry = self.group.union(self.telemetry)  # before rank 0 reports them
-        too_long = sum("truncated" in line for line in self.telemetry.values())
+        too_long = sum(line["truncated"] for line in self.telemetry.values())
         if too_long and self.rank == 0:
             print(f"harness: {too_long} prompts do not fit into the context.", file=sys.stderr)
         return texts
 
-    def _prepare(self, instance: Any) -> Any:
-        """The decoding loop's request, or None for a prompt that does not fit."""
-        from methods.decoding import Request
+    def _task(self, instance: Any) -> str:
+        return instance.task_name if instance.task_name in self.suite.tasks else "all"
 
+    def _asked(self, instance: Any) -> GenKwargs:
+        known = {**self.suite.settings(self.method.name, self._task(instance)), **self.overrides}
+        default = self.method.params["temperature"].default if "temperature" in self.method.params else None
+        return read(instance.args[1], self.method, _heat(known.get("temperature", default)))
+
+    def _prepare(self, instance: Any, asked: GenKwargs) -> Any:
+        """The decoding engine's request, or None for a prompt that does not fit."""
         ids = self.reader.encode(instance.args[0], special=not self.templated)
-        length = self._length(instance)
-        if len(ids) + length > self.max_length:
-            self._keep(instance, {"truncated": True, "tokens": 0, "forwards": {}, "seconds": 0.0})
+        decoder, length = self._decoder(instance, asked)
+        if not generation.fits(ids, length, self.max_length):
+            self._keep(instance, len(ids), generation.too_long(ids, length, self.max_length))
             return None
-        seed = self.seed * 1_000_003 + int(instance.doc_id or 0)
-        return Request(ids, length, self._decoder(instance.task_name or ""), seed)
+        return generation.request(decoder, ids, length, seed=self.seed, doc_id=int(instance.doc_id or 0))
 
-    def _length(self, instance: Any) -> int:
-        options = instance.args[1]
-        names = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
-        asked = next((options[name] for name in names if options.get(name) is not None), DEFAULT_LENGTH)
-        return self.gen_length or int(asked)
+    def _decoder(self, instance: Any, asked: GenKwargs) -> tuple[Any, int]:
+        """(decoder, generation length) of a request; equal ones share a decoder."""
+        key = (str(instance.task_name), repr((asked.length, sorted(asked.settings.items()))))
+        if key not in self._decoders:
+            length = self.gen_length or asked.length
+            own = {**asked.settings, **self.overrides, **({"gen_length": length} if length else {})}
+            setting, length = layered(self.suite, self.method, self._task(instance), own, DEFAULT_LENGTH)
+            decoder = self.method.build(setting, self.backbone.arch, self.fidelity)
+            generation.check_length(decoder, length, self.max_length)
+            self._settings[key[0]] = setting
+            self._decoders[key] = decoder, length
+        return self._decoders[key]
 
-    def _decoder(self, task: str) -> Any:
-        if task not in self._decoders:
-            known = self.suite.settings(self.method.name, task if task in self.suite.tasks else "all")
-            values = {name: value for name, value in known.items() if name != "gen_length"}
-            setting = self.method.settings({**values, **self.overrides})
-            self._decoders[task] = self.method.build(setting, self.backbone.arch, self.fidelity)
-        return self._decoders[task]
-
-    @cached_property
-    def _decoders(self) -> dict[str, Any]:
-        return {}
-
-    def _record(self, instance: Any, request: Any, result: Any) -> str:
-        ids = list(map(int, result.output_ids))
-        until = instance.args[1].get("until") or []
-        kept = self.reader.keep(ids, self.reader.pieces(ids), [until] if isinstance(until, str) else until)
-        self._keep(
-            instance,
-            {
-                "prompt_tokens": len(request.prompt_ids),
-                "output_ids": ids,
-                "stop_reason": result.stop_reason,
-                "forwards": dict(result.forwards),
-                "nfe": result.nfe,
-                "positions": result.positions,
-                "tokens": kept.tokens,
-                "seconds": result.seconds,
-                "trace": list(result.reveal_step),
-            },
+    def _record(self, instance: Any, request: Any, asked: GenKwargs, result: Any) -> str:
+        line = generation.decoded(
+            self.reader, result, task=str(instance.task_name), until=asked.until, eos_policy=asked.eos_policy
         )
-        return kept.text
+        self._keep(instance, len(request.prompt_ids), line)
+        return str(line["text"])
 
-    def _keep(self, instance: Any, counts: Mapping[str, Any]) -> None:
+    def _keep(self, instance: Any, prompt_tokens: int, fields: Mapping[str, Any]) -> None:
         """Remember a sample's counts once, however often lm-eval pads a rank with it."""
         key = (str(instance.task_name), int(instance.doc_id or 0))
         if key in self.telemetry:
             return
-        line = {"task": key[0], "doc_id": key[1], **counts, "forwards_total": total_forwards(counts["forwards"])}
+        line = {"task": key[0], "doc_id": key[1], "prompt_tokens": prompt_tokens, **fields}
+        line["forwards_total"] = total_forwards(fields["forwards"])
         self.telemetry[key] = line
         if self.out is not None:
             with open(self.out, "a", encoding="utf-8") as file:
@@ -208,7 +217,21 @@ class DllmLM(DataParallel, TemplateLM):
         return loglikelihood(self.backbone, pairs, mc_num=self.mc_num, seed=self.seed, batch_size=self.batch_size)
 
     def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = False) -> list[float]:
-        raise NotImplementedError("Masked diffusion has no rolling likelihood; use tasks with a context.")
+        raise UsageError("Masked diffusion has no rolling likelihood; use tasks with a context.")
+
+
+def _heat(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _batch_size(asked: int | str, most: int | None) -> int:
+    """lm-eval's --batch_size: a number, or `auto` and `auto:N`, which mean --max_batch_size or 16."""
+    if str(asked).partition(":")[0] == "auto":
+        return whole("max_batch_size", most, 1) if most is not None else DEFAULT_BATCH
+    return whole("batch_size", asked, 1)
 
 
 def _device(name: str | None) -> str:
@@ -216,7 +239,7 @@ def _device(name: str | None) -> str:
     return "auto" if name in (None, "cuda:0") else str(name)
 
 
-def _begun(path: Path, rank: int) -> Path:
+def _emptied(path: Path, rank: int) -> Path:
     """This rank's own file, empty: lines of an earlier evaluation in it would count twice. Raises UserError."""
     mine = path if rank == 0 else path.with_name(f"{path.stem}.rank{rank}{path.suffix}")
     try:
@@ -227,34 +250,4 @@ def _begun(path: Path, rank: int) -> Path:
 
 
 def _halved(before: int, now: int) -> None:
-    print(f"harness: out of memory at batch size {before}, going on with {now}.", file=sys.stderr)
-
-
-class StoredLM(LM):
-    """The samples of a run as a model that never computes: lm-eval's evaluator then aggregates what is stored."""
-
-    def __init__(self, samples: Mapping[int, Mapping[str, Any]], tokenizer: Any) -> None:
-        super().__init__()
-        self.samples, self._tokenizer = samples, tokenizer
-
-    @property
-    def tokenizer_name(self) -> str:
-        return "stored"
-
-    def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
-        """As the model that was asked."""
-        return str(template(self._tokenizer)(chat_history, add_generation_prompt=add_generation_prompt))
-
-    def chat_template(self, chat_template: bool | str = False) -> str:
-        return str(getattr(self._tokenizer, "chat_template", "") or "")
-
-    def generate_until(self, requests: list[Any]) -> list[str]:
-        """The stored text of every document; a sample whose scorer raised is an empty answer."""
-        stored = [self.samples[request.doc_id] for request in requests]
-        return ["" if sample["outcome"] == "error" else str(sample["text"]) for sample in stored]
-
-    def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
-        raise NotImplementedError("A run stores generations, no likelihoods.")
-
-    def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
-        raise NotImplementedError("A run stores generations, no likelihoods.")
+    print(f"harness: out of memory at batch size {before}, continuing with {now}.", file=sys.stderr)

@@ -19,7 +19,7 @@ import torch
 from methods import registry
 from methods.decoding import Request, decode
 
-FEW = 8  # tokens a forward while the overhead is measured: full-canvas forwards, but not one for every token
+FEW = 8  # tokens per forward while the overhead is measured: full-canvas forwards, but not one for every token
 ROWS = 8  # requests of an overhead measurement at least: at batch 1 one alone is over before the processor is warm
 CACHED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("fast_dllm_factor", {"cache": "none"}),
@@ -125,7 +125,7 @@ def head(backbone: Any, gen: int, repeats: int) -> list[dict[str, Any]]:
 
 
 def throughput(backbone: Any, gen: int, batches: tuple[int, ...], repeats: int) -> list[dict[str, Any]]:
-    """Samples a second of each bidirectional method by batch size."""
+    """Samples per second of each bidirectional method by batch size."""
     found = []
     for name in ("vanilla", "fast_dllm_dual", "dparallel", "d2f", "d3llm", "d3llm_cache", "tad_speed"):
         for batch in batches:
@@ -143,7 +143,7 @@ def throughput(backbone: Any, gen: int, batches: tuple[int, ...], repeats: int) 
 
 
 def caches(backbone: Any, gen: int, repeats: int) -> list[dict[str, Any]]:
-    """Positions and seconds a token, cached and uncached."""
+    """Positions and seconds per token, cached and uncached."""
     found = []
     for name, settings in CACHED:
         work = requests(backbone, name, 4, gen, **settings)

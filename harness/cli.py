@@ -15,16 +15,17 @@ import typer
 from typer.core import TyperGroup
 
 import harness
+from harness.packages import check_packages
 
 
 class Verbs(TyperGroup):
-    """The verbs; Ctrl-C ends every one of them with a sentence."""
+    """The verbs; Ctrl-C ends each of them with a sentence."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the verb that was asked for."""
+        """Run the verb that was given."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:  # caught in here: Typer would end without a word
+        except KeyboardInterrupt:  # caught here: Typer would end in silence
             print("harness: interrupted; what was finished is kept.", file=sys.stderr)
             raise typer.Exit(130) from None
 
@@ -39,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-# the order of `harness --help`; a file in harness/verbs that is not named here comes after these
+# the order of `harness --help`, by file name in harness/verbs; a file that is not named here comes after these
 ORDER = (
     "run",
     "sweep",
@@ -53,6 +54,7 @@ ORDER = (
     "merge",
     "decode",
     "bench",
+    "lm_eval",
     "pretrain",
     "trajectories",
     "train",
@@ -77,13 +79,16 @@ def _main(
 
 def _register() -> None:
     found = {file.stem for file in (Path(__file__).parent / "verbs").glob("*.py") if file.stem[0] != "_"}
-    for name in sorted(found, key=lambda verb: (ORDER.index(verb) if verb in ORDER else len(ORDER), verb)):
-        module = importlib.import_module(f"harness.verbs.{name}")
-        target: Any = getattr(module, "app", None) or getattr(module, name)
+    for stem in sorted(found, key=lambda verb: (ORDER.index(verb) if verb in ORDER else len(ORDER), verb)):
+        module = importlib.import_module(f"harness.verbs.{stem}")
+        target: Any = getattr(module, "app", None) or getattr(module, stem)
+        name = stem.replace("_", "-")
         if isinstance(target, typer.Typer):
             app.add_typer(target, name=name)
         else:
-            app.command(name, epilog=getattr(module, "EXAMPLE", None), no_args_is_help=False)(target)
+            context = getattr(module, "CONTEXT", None)  # of a verb that passes its words on
+            epilog = getattr(module, "EXAMPLE", None)
+            app.command(name, epilog=epilog, no_args_is_help=False, context_settings=context)(target)
 
 
 _register()
@@ -93,6 +98,7 @@ def main() -> None:
     """Run the command line; errors that carry an `exit_code` become one sentence on stderr."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
+        check_packages()
         app()
     except Exception as error:
         code = getattr(error, "exit_code", None)

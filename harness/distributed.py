@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.errors import UserError, words_of
+from harness.errors import UserError, describe_error
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +32,7 @@ _POLL = 0.1  # seconds between two looks at whether the others have come
 
 
 class AgreedError(Exception):
-    """A failure that every rank knows of. exit_code: that of the first rank that failed, None for a bug there."""
+    """A failure that every rank has heard of. exit_code: that of the first rank that failed, None for a bug there."""
 
     def __init__(self, sentence: str, exit_code: int | None) -> None:
         super().__init__(sentence)
@@ -40,12 +40,12 @@ class AgreedError(Exception):
 
 
 class LostError(UserError):
-    """Another process of the group has ended before its time."""
+    """Another process of the group has died."""
 
     def __init__(self) -> None:
         super().__init__(
-            "Another process of this run has died (its launcher says which). Finished samples are kept; the same "
-            "command goes on with the rest."
+            "Another process of this run has died (see the launcher's output). Finished samples are kept; the same "
+            "command continues with the rest."
         )
 
 
@@ -117,11 +117,11 @@ class Group:
             if error is not None:
                 raise error
             return [value]
-        found = self._meet((_told(error), value), meanwhile)
-        for rank, (told, _) in enumerate(found):
-            if told is not None:
-                where = "" if rank == self.rank else f"Process {rank} on {told[2]}: "
-                raise AgreedError(where + told[0], told[1]) from error
+        found = self._meet((_failure(error), value), meanwhile)
+        for rank, (failure, _) in enumerate(found):
+            if failure is not None:
+                where = "" if rank == self.rank else f"Process {rank} on {failure[2]}: "
+                raise AgreedError(where + failure[0], failure[1]) from error
         return [value for _, value in found]
 
     def _meet(self, mine: Any, meanwhile: Callable[[], None] | None) -> list[Any]:
@@ -163,12 +163,12 @@ class Group:
             dist.barrier()
 
 
-def _told(error: BaseException | None) -> tuple[str, int | None, str] | None:
-    """What the other ranks are told about an error: sentence (a traceback for a bug), exit code, host."""
+def _failure(error: BaseException | None) -> tuple[str, int | None, str] | None:
+    """What the other ranks learn about an error: sentence (a traceback for a bug), exit code, host."""
     if error is None:
         return None
     code = getattr(error, "exit_code", None)
-    return words_of(error), code if isinstance(code, int) else None, socket.gethostname()
+    return describe_error(error), code if isinstance(code, int) else None, socket.gethostname()
 
 
 def _launched(name: str, default: int) -> int:
@@ -213,12 +213,12 @@ def alone() -> Group:
 
 
 @contextmanager
-def only_the_first_speaks() -> Iterator[None]:
-    """In a group, what ranks after the first print goes nowhere and their failures end them quietly.
+def only_first_rank_prints() -> Iterator[None]:
+    """In a group, discard what ranks after the first print, and end them quietly when they fail.
 
-    What concerns all was agreed on and is said by the first rank, which has the exit code as well: a launcher stops
-    everyone as soon as one process ends with another code than 0, perhaps before the first has spoken. On the first
-    rank SIGTERM raises Terminated here. Alone nothing happens.
+    What concerns all was agreed on and is printed by the first rank, which has the exit code as well: a launcher stops
+    every process as soon as one exits with a code other than 0, perhaps before the first rank has printed anything.
+    On the first rank SIGTERM raises Terminated here. In a group of one nothing changes.
     """
     if _launched("WORLD_SIZE", 1) <= 1:
         yield
@@ -238,7 +238,7 @@ def only_the_first_speaks() -> Iterator[None]:
 
 def _terminated(number: int, frame: object) -> None:
     raise Terminated(
-        "stopped by SIGTERM: another process of this run has died (the launcher says which), or the job was ended. "
+        "stopped by SIGTERM: another process of this run has died (see the launcher's output), or the job was ended. "
         "Finished samples are kept."
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Something failed that the user can mend (exit code 1)."""
+    """Something failed, and the user can fix it (exit code 1)."""
 
     exit_code = 1
 
@@ -19,8 +19,8 @@ class UsageError(UserError):
     exit_code = 2
 
 
-def words_of(error: BaseException) -> str:
-    """What to tell of an error: its sentence if it has an exit code (it names the user's way out), else a traceback."""
+def describe_error(error: BaseException) -> str:
+    """An error as shown to the user: its sentence if it has an exit code, else a traceback."""
     if isinstance(getattr(error, "exit_code", None), int):
         return str(error)
     return "".join(traceback.format_exception(error))

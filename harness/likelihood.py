@@ -27,7 +27,7 @@ class Estimate:
     """value: log-likelihood (or its bound) in nats. stderr: of the Monte-Carlo mean, 0 when exact.
 
     greedy: whether greedy decoding would give the continuation; always False for masked diffusion, where
-    finding out takes as many forwards as there are tokens. draws: forwards' rows used.
+    finding out takes as many forward passes as there are tokens. draws: masked rows evaluated.
     """
 
     value: float
@@ -47,7 +47,7 @@ def loglikelihood(
 def estimate(
     backbone: Any, pairs: Sequence[Pair], *, mc_num: int = 128, seed: int = 0, batch_size: int = 16
 ) -> list[Estimate]:
-    """The estimates with their errors. A context that does not fit loses its left end, and stderr says so.
+    """The estimates with their errors. A context that does not fit loses its left end, with a note on stderr.
 
     Raises UsageError for mc_num or batch_size below 1, an empty context or continuation, or a continuation
     longer than the model's context.
@@ -69,13 +69,13 @@ def estimate(
         return [_bound(backbone, pair, mc_num, seed, batch_size) for pair in fitted]
 
 
-def _fit(pair: Pair, room: int) -> tuple[list[int], list[int]]:
+def _fit(pair: Pair, context_length: int) -> tuple[list[int], list[int]]:
     context, continuation = list(pair[0]), list(pair[1])
     if not context or not continuation:
         raise UsageError("A likelihood needs at least one token of context and one of continuation.")
-    if len(continuation) >= room:
-        raise UsageError(f"A continuation of {len(continuation)} tokens does not fit the context of {room}.")
-    return context[-(room - len(continuation)) :], continuation
+    if len(continuation) >= context_length:
+        raise UsageError(f"A continuation of {len(continuation)} tokens does not fit the context of {context_length}.")
+    return context[-(context_length - len(continuation)) :], continuation
 
 
 def draws(length: int, mc_num: int, seed: int, ids: Sequence[int]) -> Tensor:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from harness.stats import bootstrap_ratio, wilson
+from methods.decoding.forwards import KINDS, total_forwards
 
-KINDS = ("prefill", "denoise", "refresh", "draft")
 COMPAT_RULES = ("d3llm", "tad")
 D3LLM_WARMUP = 10  # samples its evaluator leaves out of tokens and forwards
 Sample = Mapping[str, Any]
@@ -66,11 +66,6 @@ def _cut(
             text.append(piece if cut is None else piece[: cut - start])
         start += len(piece)
     return tokens, "".join(text)
-
-
-def total_forwards(forwards: Mapping[str, int]) -> int:
-    """Forwards of the target model: all kinds but `draft`."""
-    return sum(count for kind, count in forwards.items() if kind != "draft")
 
 
 def tpf(samples: Iterable[Sample]) -> float | None:
@@ -137,6 +132,11 @@ def tpf_compat(samples: Sequence[Sample]) -> dict[str, float | None]:
     return found
 
 
+def unscored(sample: Sample) -> bool:
+    """Whether the scorer raised on a stored sample: it is not a wrong answer, it has no score."""
+    return bool(sample["outcome"] == "error" and not sample.get("truncated"))
+
+
 def beginning(samples: Iterable[Row]) -> list[Row]:
     """The longest unbroken beginning of the task: samples come in the order of their documents, from 0."""
     return [sample for place, sample in enumerate(samples) if sample["doc_id"] == place]
@@ -145,19 +145,21 @@ def beginning(samples: Iterable[Row]) -> list[Row]:
 def summarise(run: Mapping[str, Any], samples: Iterable[Sample]) -> dict[str, Any]:
     """summary.json of a run from its run.json and its samples (in any order; the light keys are enough).
 
-    Accuracy in percent with Wilson's interval, TPF with the bootstrap's; a truncated or failed sample counts as wrong.
+    Accuracy in percent with Wilson's interval, TPF with the bootstrap's. A truncated sample counts as wrong; one whose
+    scorer raised has no score: it is left out of the accuracy, counted in `errors`, and scored by the next run.
     Every key of docs/file-formats.md is there, null where nothing was measured; batch_size and device are those of the
     sessions that stored samples, null where these differ.
     """
     rows = sorted(samples, key=lambda sample: sample["doc_id"])
-    correct, n = sum(bool(row["correct"]) for row in rows), len(rows)
+    scored = [row for row in rows if not unscored(row)]
+    correct, n = sum(bool(row["correct"]) for row in scored), len(scored)
     decoded = [row for row in rows if total_forwards(row["forwards"])]
     forwards = [total_forwards(row["forwards"]) for row in decoded]
     kept, seconds = [row["tokens"] for row in decoded], sum(row["seconds"] for row in rows)
     sessions = run.get("sessions") or []
     return {
         **{name: run[name] for name in ("run_id", "suite", "method", "task", "protocol", "setting", "seed")},
-        "n_samples": n,
+        "n_samples": len(rows),
         "metric": run["metric"],
         "accuracy": 100.0 * correct / n if n else None,
         "accuracy_ci95": list(wilson(correct, n)) if n else None,

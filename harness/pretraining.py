@@ -1,17 +1,17 @@
-"""Hands the mini tasks' text to the pretraining: tokenizer, worked answers, privileged prompts, held-out check."""
+"""Gives the mini tasks' text to the pretraining: tokenizer, worked answers, privileged prompts, held-out check."""
 
 from __future__ import annotations
 
 import hashlib
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
+from harness.progress import training_bar
 from tasks.mini import TASKS, Problem, drill
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def decided(question: str, answer: str, rng: random.Random, *, results: bool) ->
 def drawer(tokenizer: PreTrainedTokenizerFast, drill_share: float, masks: bool = True) -> Draw:
     """The function the pretraining draws examples with: token ids of a prompt and of one of its worked answers.
 
-    A share of the examples are arithmetic drills. masks: say which tokens the question decides (diffusion needs it).
+    A share of the examples are arithmetic drills. masks: mark the tokens that the question decides, for diffusion.
     """
     from methods.distill.pretrain_data import Example
     from methods.distill.prompts import with_reference
@@ -139,7 +139,7 @@ def pretrain_mini(
     tokenizer = build_tokenizer(config.vocab)
     special = {"eos": tokenizer.eos_token_id, "mask": tokenizer.mask_token_id, "pad": tokenizer.pad_token_id}
     draw = drawer(tokenizer, config.drill_share, masks=kind == "diffusion")
-    with _bar(config.steps, progress) as on_step:
+    with training_bar(config.steps, progress) as on_step:
         model, record = pretrain(config, draw, special, out, weights=weights, on_step=on_step)
     manifest = manifest_of(model, record) | {
         "command": f"harness pretrain --suite mini --kind {kind} --steps {config.steps} --seed {seed}"
@@ -162,18 +162,3 @@ def _check_shape(weights: Mapping[str, Any], config: PretrainConfig, init: Path 
     if odd is not None:
         sizes = f"{found.get(odd, 'missing')}, not {wanted.get(odd, 'missing')}"
         raise UserError(f"--init {init} is no mini checkpoint of this shape: {odd} is {sizes}.")
-
-
-@contextmanager
-def _bar(steps: int, shown: bool) -> Iterator[Callable[[int, float, float], None]]:
-    """A progress bar on stderr with the loss and the speed; resumes where the training does."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), disable=not shown) as bar:
-        task = bar.add_task("pretrain", total=steps)
-
-        def on_step(step: int, loss: float, speed: float) -> None:
-            bar.update(task, completed=step + 1, description=f"loss {loss:.3f}, {speed:,.0f} tokens/s")
-
-        yield on_step

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +28,7 @@ class Bars:
         columns += [TextColumn("{task.fields[state]}"), TimeElapsedColumn(), TextColumn("left"), Left()]
         self._bars = Progress(*columns, console=self._console, transient=True) if self._console.is_terminal else None
         self._ids: dict[str, Any] = {}
-        self._told: dict[str, float] = {}
+        self._reported: dict[str, float] = {}
         self.runs = runs
 
     def __call__(self, event: Event) -> None:
@@ -44,9 +46,9 @@ class Bars:
 
     def _line(self, event: Event, name: str, state: str) -> None:
         now = time.monotonic()
-        last = self._told.setdefault(event.run_id, now)
+        last = self._reported.setdefault(event.run_id, now)
         if event.done == event.total or now - last > QUIET:
-            self._told[event.run_id] = now
+            self._reported[event.run_id] = now
             print(f"{name}: {event.done}/{event.total}  {state}", file=sys.stderr, flush=True)
 
     def __enter__(self) -> Bars:
@@ -59,3 +61,18 @@ class Bars:
     ) -> None:
         if self._bars is not None:
             self._bars.stop()
+
+
+@contextmanager
+def training_bar(steps: int, shown: bool) -> Iterator[Callable[[int, float, float], None]]:
+    """A progress bar on stderr with the loss and the speed; resumes where the training does."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), disable=not shown) as bar:
+        task = bar.add_task("pretrain", total=steps)
+
+        def on_step(step: int, loss: float, speed: float) -> None:
+            bar.update(task, completed=step + 1, description=f"loss {loss:.3f}, {speed:,.0f} tokens/s")
+
+        yield on_step

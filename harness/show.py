@@ -47,13 +47,19 @@ def summary_row(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "method": summary["method"],
         "task": summary["task"],
-        "n": summary["n_samples"],
+        "n": counted(summary),
         "accuracy %": interval(summary["accuracy"], summary["accuracy_ci95"]),
         "TPF": interval(summary["tpf"], summary["tpf_ci95"], 2),
         "tokens": summary["tokens"],
         "forwards": summary["forwards"],
         "TPS": "-" if tps is None else f"{tps:.0f} ({_measured_on(summary)})",
     }
+
+
+def counted(summary: Mapping[str, Any]) -> str:
+    """How many documents a run's numbers are over: `100`, or `100 (3 not scored)` where the scorer raised."""
+    unscored = summary.get("errors")
+    return f"{summary['n_samples']}" + (f" ({unscored} not scored)" if unscored else "")
 
 
 def _measured_on(summary: Mapping[str, Any]) -> str:
@@ -78,5 +84,5 @@ def print_result(outcome: Any) -> None:
 REMARKS = {
     "truncated": "have a prompt that does not fit into the context; they count as wrong",
     "empty_outputs": "came back empty",
-    "errors": "could not be scored; they count as wrong",
+    "errors": "could not be scored: the accuracy leaves them out, and the same command scores them again",
 }

@@ -86,11 +86,6 @@ class Suite:
         values.pop("source", None)
         return values
 
-    def setting_source(self, method: str, task: str) -> str:
-        """Where those values are from: the text of `source:` in the task's block, else in `all:`."""
-        blocks = self._settings.get(method, {})
-        return str(blocks.get(task, {}).get("source") or blocks.get("all", {}).get("source") or "")
-
     def checkpoint(self, key: str) -> CheckpointRef:
         """The checkpoint under `key`. Raises UsageError that says why there is none and the way out."""
         if key in self.checkpoints:

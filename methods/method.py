@@ -12,83 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from methods.errors import MethodsError, MethodsUsageError, unknown
+from methods.params import Param
 
 FIDELITIES = ("fixed", "compat")
-_TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-
-
-@dataclass(frozen=True)
-class Param:
-    """One setting of a decoder: its type, its default and the values it may take.
-
-    `low` and `high` are inclusive; `none` says that null is allowed ("off").
-    """
-
-    kind: type
-    default: Any
-    help: str
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[Any, ...] = ()
-    none: bool = False
-
-    def describe(self) -> str:
-        """The allowed values in words, for help and for error messages."""
-        if self.choices:
-            text = "one of " + ", ".join(map(str, self.choices))
-        elif self.kind is bool:
-            text = "true or false"
-        else:
-            text = "an integer" if self.kind is int else "a number" if self.kind is float else "text"
-            if self.low is not None and self.high is not None:
-                text += f" from {self.low:g} to {self.high:g}"
-            elif self.low is not None:
-                text += f" of at least {self.low:g}"
-        return text + (", or none" if self.none else "")
-
-    def coerce(self, name: str, value: Any) -> Any:
-        """`value` (a Python value or the text of `--set`) as this parameter's type.
-
-        Raises MethodsUsageError naming the parameter and the allowed range.
-        """
-        try:
-            result = self._convert(value)
-        except (KeyError, TypeError, ValueError, OverflowError):
-            raise self._refuse(name, value) from None
-        if result is None:
-            return None
-        if self.choices and result not in self.choices:
-            raise self._refuse(name, value)
-        if self.kind in (int, float) and not self._in_range(result):
-            raise self._refuse(name, value)
-        return result
-
-    def _refuse(self, name: str, value: Any) -> MethodsUsageError:
-        return MethodsUsageError(f"{name}={value} is not allowed: {name} is {self.describe()}.")
-
-    def _in_range(self, value: float) -> bool:
-        if value != value:
-            return False
-        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
-
-    def _convert(self, value: Any) -> Any:
-        text = value.strip().lower() if isinstance(value, str) else None
-        if text in self.choices:
-            return text
-        if value is None or text in ("none", "null"):
-            if self.none:
-                return None
-            raise ValueError
-        if self.kind is bool:
-            return value if isinstance(value, bool) else _TRUTH[text or ""]
-        if isinstance(value, bool):
-            raise ValueError
-        if self.kind is int:
-            number = float(value)
-            if number != int(number):
-                raise ValueError
-            return int(number)
-        return self.kind(value)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ SAME = {
     "fidelity": ("different-fidelity", "warning", "mix repaired (fixed) and reference (compat) decoders"),
 }
 COUNTED = {
-    "errors": ("sample-errors", "warning", "samples whose scoring failed (counted as wrong)"),
     "truncated": ("truncated-prompts", "warning", "prompts that did not fit and were cut"),
     "empty_outputs": ("empty-outputs", "note", "empty outputs"),
 }

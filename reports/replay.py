@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.errors import UserError
+from harness.metrics import total_forwards
 from reports.runs import RunData
 
 KEYS = ("doc_id", "prompt", "pieces", "trace", "text", "outcome", "correct", "tokens", "nfe", "stop_reason")
@@ -78,7 +79,7 @@ def _usable(line: Mapping[str, Any]) -> bool:
 
 def _sample(run: RunData, line: Mapping[str, Any]) -> dict[str, Any]:
     forwards = line.get("forwards") or {}
-    total = sum(n for kind, n in forwards.items() if kind != "draft") if isinstance(forwards, Mapping) else forwards
+    total = total_forwards(forwards) if isinstance(forwards, Mapping) else forwards
     return {
         "run_id": run.run_id,
         "suite": run.run["suite"],

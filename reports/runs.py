@@ -134,6 +134,10 @@ def _read(folder: RunFolder) -> RunData:
     summary = folder.summary()
     if summary is None:
         raise BadRun("unfinished-run", "no summary.json, so it is not finished; run its command again.", "warning", run)
+    if unscored := summary.get("errors"):
+        text = f"{unscored} of {summary.get('n_samples')} samples have no score, because the scorer raised; "
+        text += "run its command again, which scores them without decoding."
+        raise BadRun("unscored-samples", text, "warning", run)
     _check_numbers(run, summary)
     try:
         samples = Samples.of_run(folder.samples(light=True), summary)

@@ -16,10 +16,15 @@ import threading
 import time
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
+
+from tasks.errors import TasksError
 
 SECONDS = 30.0  # for one answer; upstream's own limits (5 s each) are reached first
 STARTUP = 120.0
+# our folder comes last on the child's import path and the current one not at all: it may hold a tasks.py
+START = "import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_module('tasks.mathchild', run_name='__main__')"
 WRONG = {"exact_match": 0.0, "math_verify": 0.0}
 
 
@@ -32,11 +37,11 @@ class Child:
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
-            command = [sys.executable, "-m", "tasks.mathchild"]
+            command = [sys.executable, "-P", "-c", START, str(Path(__file__).resolve().parents[1])]
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             if self._line(STARTUP) is None:
                 self.close()
-                raise RuntimeError("the process that scores MATH answers did not start")
+                raise TasksError("The process that scores MATH answers did not start; what it printed is above.")
         return self._process
 
     def _line(self, seconds: float) -> dict[str, Any] | None:

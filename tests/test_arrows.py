@@ -25,7 +25,9 @@ NEVER = {
 REPORTS_MAY = ("harness.store", "harness.metrics", "harness.stats", "harness.errors", "harness.show")
 HEAVY = {"torch", "transformers", "lm_eval", "datasets"}
 # files that are imported only where a model is used anyway
-MODEL_FILES = {"harness/adapter.py", "harness/lm_tasks/__init__.py"}
+MODEL_FILES = {
+    *("harness/adapter.py", "harness/bench.py", "harness/lm_tasks/__init__.py", "harness/runner/stored_model.py")
+}
 
 
 def imports(file: Path) -> Iterator[tuple[str, bool]]:
@@ -54,6 +56,58 @@ def test_the_arrows_hold(room: str) -> None:
         for module, _ in imports(file)
         if module.split(".")[0] in NEVER[room]
     ]
+    assert not wrong, "\n".join(wrong)
+
+
+def every_import(file: Path) -> Iterator[str]:
+    """The modules that a file imports, type-checking blocks included; `from a import b` may be the module a.b."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def circles(folder: str) -> list[str]:
+    """Modules of a folder that reach themselves over imports, at the top, inside functions or for type checking."""
+    modules = {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file for file in files(folder)
+    }
+    graph = {name: {other for other in every_import(file) if other in modules} for name, file in modules.items()}
+    found = []
+    for name in graph:
+        seen, todo = set[str](), list(graph[name])
+        while todo:
+            if (other := todo.pop()) not in seen:
+                seen.add(other)
+                todo += graph[other]
+        if name in seen:
+            found.append(name)
+    return sorted(found)
+
+
+@pytest.mark.parametrize("folder", ["methods/catalog", "methods/decoding", "methods/reference"])
+def test_no_module_imports_in_a_circle(folder: str) -> None:
+    assert circles(folder) == []
+
+
+def test_the_engine_knows_nothing_of_the_published_decoders() -> None:
+    for file in files("methods/decoding"):
+        assert "compat" not in file.read_text(encoding="utf-8"), file
+        assert not [name for name in every_import(file) if name.startswith(("methods.reference", "methods.catalog"))]
+    for file in files("methods/catalog"):
+        assert not [name for name in every_import(file) if name.startswith("methods.reference")], file
+
+
+def test_benchmarks_import_no_tests() -> None:
+    wrong = [
+        f"{file.relative_to(ROOT)} imports {module}"
+        for file in files("benchmarks")
+        for module, _ in imports(file)
+        if module.split(".")[0] == "tests"
+    ]
+    assert files("benchmarks")
     assert not wrong, "\n".join(wrong)
 
 
@@ -100,6 +154,7 @@ LIGHT = [
     ["audit"],
     ["report", "--help"],
     ["compare", "--help"],
+    ["lm-eval", "--help"],
 ]
 TRY = """
 import json, sys

@@ -51,6 +51,14 @@ def _options() -> dict[str, set[str]]:
     return found
 
 
+@cache
+def _options_of_lm_eval() -> set[str]:
+    """The options of lm-eval's own `run`, which `harness lm-eval` passes on."""
+    from lm_eval._cli import HarnessCLI
+
+    return set(HarnessCLI()._subparsers.choices["run"]._option_string_actions)
+
+
 def _commands(page: Path) -> Iterator[list[str]]:
     """The words after `harness` of every command on a page, in fences and in inline code."""
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
@@ -94,7 +102,7 @@ def test_no_page_shows_an_id_that_another_version_of_the_code_will_not_give() ->
 
 
 def test_the_command_line_page_has_every_verb() -> None:
-    verbs = {file.stem for file in (ROOT / "harness" / "verbs").glob("[a-z]*.py")}
+    verbs = {file.stem.replace("_", "-") for file in (ROOT / "harness" / "verbs").glob("[a-z]*.py")}
     assert verbs == {name.split()[0] for name in _options()}
 
 
@@ -113,7 +121,7 @@ def test_internal_links_resolve(page: Path) -> None:
 
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
 def test_every_command_that_is_named_exists(page: Path) -> None:
-    known = _options()
+    known = _options() | {"lm-eval": _options_of_lm_eval()}
     for words in _commands(page):
         verb = " ".join(words[:2]) if " ".join(words[:2]) in known else words[0].rstrip(",.:")
         assert verb in known, f"{page.name} names `harness {' '.join(words[:3])}`"

@@ -1,4 +1,4 @@
-"""What works on this machine and what does not, said before anything is downloaded, with the command that mends it.
+"""What works on this machine and what does not, reported before anything is downloaded, with the command that fixes it.
 
 torch is never imported here: versions come from package metadata, the GPU from `nvidia-smi`, weights from file headers.
 """
@@ -19,8 +19,8 @@ _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 class Finding:
     """One line of the doctor's report.
 
-    state: `ok`; `optional` (something that is not needed for what was asked); `missing` (what was asked cannot run).
-    says: what was found. fix: the command, or the step, that mends it; empty when nothing is to be done.
+    state: `ok`; `optional` (not needed for what was requested); `missing` (what was requested cannot run).
+    says: what was found. fix: the command, or the step, that solves it; empty when nothing has to be done.
     """
 
     check: str
@@ -34,8 +34,8 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What the user wants to run. device and dtype as on the command line; offline: ask no network."""
+class Request:
+    """What the user wants to run. device and dtype as on the command line; offline: make no network request."""
 
     suite: str | None = None
     checkpoint: str | None = None
@@ -47,24 +47,24 @@ class Wish:
     offline: bool = False
 
 
-def checks(wish: Wish) -> Iterator[Finding]:
-    """The findings, cheapest first: the machine, then the suite's or the given checkpoint's needs.
+def checks(request: Request) -> Iterator[Finding]:
+    """The findings, cheapest first: the machine, then the requirements of the suite or the given checkpoint.
 
-    Raises UsageError for an unknown suite, device or dtype before anything is looked at.
+    Raises UsageError for an unknown suite, device or dtype before anything is checked.
     """
     from harness.doctor import checkpoints, machine
     from harness.suites import load_suite
     from methods.backbones.memory import ITEM
 
-    suite = load_suite(wish.suite) if wish.suite else None
-    if not _DEVICE.fullmatch(wish.device):
-        raise unknown("device", wish.device, ["auto", "cpu", "cuda", "cuda:0", "mps"])
-    if machine.dtype(wish) not in ITEM:
-        raise unknown("dtype", wish.dtype, ["auto", *ITEM])
-    yield from machine.findings(wish)
-    if wish.checkpoint is not None:
-        yield from checkpoints.of_source("--checkpoint", wish.checkpoint, wish.adapter, wish)
+    suite = load_suite(request.suite) if request.suite else None
+    if not _DEVICE.fullmatch(request.device):
+        raise unknown("device", request.device, ["auto", "cpu", "cuda", "cuda:0", "mps"])
+    if machine.dtype(request) not in ITEM:
+        raise unknown("dtype", request.dtype, ["auto", *ITEM])
+    yield from machine.findings(request)
+    if request.checkpoint is not None:
+        yield from checkpoints.of_source("--checkpoint", request.checkpoint, request.adapter, request)
     elif suite is not None:
-        yield from checkpoints.of_suite(suite, wish)
-    elif wish.adapter is not None:
-        yield checkpoints.adapter_of("given", wish.adapter, wish)
+        yield from checkpoints.of_suite(suite, request)
+    elif request.adapter is not None:
+        yield checkpoints.adapter_of("given", request.adapter, request)

@@ -1,4 +1,4 @@
-"""Checkpoints: there or not, whole or not, how large, reachable or not, and whether they fit into memory."""
+"""Checkpoints: whether they are present, complete, reachable, and small enough for the memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.doctor import Finding, Wish, machine
+from harness.doctor import Finding, Request, machine
 from harness.doctor.machine import GB
 from methods.errors import MethodsError
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
     from harness.suites import Suite
     from methods.backbones.config import Shape
 
-SILENT = "the hub does not answer from here"
+SILENT = "the hub does not answer from this machine"
 
 
-def of_suite(suite: Suite, wish: Wish) -> Iterator[Finding]:
-    """Every checkpoint that the suite names, and why it names none for some methods."""
+def of_suite(suite: Suite, request: Request) -> Iterator[Finding]:
+    """Every checkpoint that the suite names, and the reason where it names none for a method."""
     sizes: set[int] = set()
     for key, ref in suite.checkpoints.items():
-        for finding in of_source(f"{suite.name}.{key}", ref.source, wish.adapter or ref.adapter, wish, sizes):
+        for finding in of_source(f"{suite.name}.{key}", ref.source, request.adapter or ref.adapter, request, sizes):
             yield finding
             if SILENT in finding.says:  # one time-out is enough
-                wish = replace(wish, offline=True)
+                request = replace(request, offline=True)
     for key, note in suite.unpublished.items():
         fix = f"harness run --suite {suite.name} … --checkpoint FOLDER_OR_HUB_ID"
         yield Finding(f"{suite.name}.{key}", "optional", note, fix)
 
 
 def of_source(
-    name: str, source: str, adapter: str | None, wish: Wish, sizes: set[int] | None = None
+    name: str, source: str, adapter: str | None, request: Request, sizes: set[int] | None = None
 ) -> Iterator[Finding]:
-    """One checkpoint and its adapter: where it lies, whether its files are whole, whether memory suffices.
+    """One checkpoint and its adapter: where it is, whether its files are complete, whether memory suffices.
 
     sizes: parameter counts whose memory was already reported; filled here.
     """
@@ -52,16 +52,16 @@ def of_source(
         folder = folder if kind == "hub" else hub.locate(source)
         if folder is not None:
             shape = inspect(folder)
-            yield Finding(name, "ok", f"{source} is in {folder}, whole, {shape.arch}")
+            yield Finding(name, "ok", f"{source} is in {folder}, complete, {shape.arch}")
     except MethodsError as error:
         yield Finding(name, "missing", str(error), f"hf download {place}" if kind == "hub" else "")
         return
     if folder is None:
-        yield download(name, place, revision, shape, wish)
+        yield download(name, place, revision, shape, request)
     if adapter is not None:
-        yield adapter_of(name, adapter, wish)
+        yield adapter_of(name, adapter, request)
     if shape is not None and parameters(shape) not in (sizes or ()):
-        yield memory_of(name, shape, wish)
+        yield memory_of(name, shape, request)
         if sizes is not None:
             sizes.add(parameters(shape))
 
@@ -82,24 +82,24 @@ def inspect(folder: Path) -> Shape:
     return shape
 
 
-def download(name: str, hub_id: str, revision: str | None, shape: Shape | None, wish: Wish) -> Finding:
-    """What a download would take, and whether the hub answers."""
+def download(name: str, hub_id: str, revision: str | None, shape: Shape | None, request: Request) -> Finding:
+    """The size of a download, and whether the hub answers."""
     from methods.backbones.memory import weight_bytes
 
     tail = f" --revision {revision}" if revision else ""
     fix = f"hf download {hub_id}{tail}"
     size = weight_bytes(shape, "bfloat16") if shape else 0
     says = f"{hub_id} is not on this machine" + (f": {size / GB:.1f} GB to download" if size else "")
-    room = machine.free(machine.hub_cache())
-    if size > room:
+    free = machine.free(machine.hub_cache())
+    if size > free:
         fix = f"HF_HOME=/a/larger/disk {fix}"
-        says += f", {room / GB:.1f} GB are free in {machine.hub_cache()}"
-    access = reach(hub_id, revision, wish.offline)
+        says += f", {free / GB:.1f} GB are free in {machine.hub_cache()}"
+    access = hub_access(hub_id, revision, request.offline)
     return Finding(name, "missing", f"{says}; {access[0]}" if access[0] else says, access[1] or fix)
 
 
-def reach(hub_id: str, revision: str | None, offline: bool) -> tuple[str, str]:
-    """(what stands in the way, what mends it) of a download, ('', '') when nothing does. One short request."""
+def hub_access(hub_id: str, revision: str | None, offline: bool) -> tuple[str, str]:
+    """(what prevents a download, how to fix it), ('', '') when nothing does. Makes one short request."""
     from huggingface_hub import HfApi, constants, errors
 
     if offline:
@@ -120,8 +120,8 @@ def reach(hub_id: str, revision: str | None, offline: bool) -> tuple[str, str]:
     return "", ""
 
 
-def adapter_of(name: str, adapter: str, wish: Wish) -> Finding:
-    """A LoRA adapter: there or to be downloaded, and peft to read it."""
+def adapter_of(name: str, adapter: str, request: Request) -> Finding:
+    """A LoRA adapter: present or to be downloaded, and peft to read it."""
     from methods.backbones import hub
 
     if not machine.version("peft"):
@@ -131,35 +131,35 @@ def adapter_of(name: str, adapter: str, wish: Wish) -> Finding:
     except MethodsError as error:
         return Finding(f"{name} adapter", "missing", str(error))
     if kind == "hub" and hub.cached(place, revision) is None:
-        blocked, fix = reach(place, revision, wish.offline)
+        blocked, fix = hub_access(place, revision, request.offline)
         says = f"{place} is not on this machine" + (f"; {blocked}" if blocked else "")
         return Finding(f"{name} adapter", "missing", says, fix or f"hf download {place}")
     return Finding(f"{name} adapter", "ok", adapter)
 
 
-def memory_of(name: str, shape: Shape, wish: Wish) -> Finding:
+def memory_of(name: str, shape: Shape, request: Request) -> Finding:
     """Weights and working memory of a batch of this length against what is free; the dtype or batch that would fit."""
     from methods.backbones.memory import ITEM, free_bytes, weight_bytes, working_bytes
 
-    where, kind = machine.device(wish), machine.dtype(wish)
+    where, kind = machine.device(request), machine.dtype(request)
     if kind not in ITEM:
         return Finding(f"{name} memory", "missing", f"unknown dtype {kind}", f"--dtype {' | '.join(ITEM)}")
-    canvas = min(shape.positions, 1024 + wish.gen_length)
+    canvas = min(shape.positions, 1024 + request.gen_length)
     have = machine.gpus()[0].free if where == "cuda" and machine.gpus() else free_bytes("cpu")
 
     def need(dtype: str, rows: int) -> int:
         compute = dtype if dtype in ("float32", "bfloat16", "float16") else "bfloat16"
-        return weight_bytes(shape, dtype) + working_bytes(shape, rows, canvas, compute, wish.gen_length)
+        return weight_bytes(shape, dtype) + working_bytes(shape, rows, canvas, compute, request.gen_length)
 
-    weights, total = weight_bytes(shape, kind), need(kind, wish.batch_size)
+    weights, total = weight_bytes(shape, kind), need(kind, request.batch_size)
     says = (
-        f"{kind} on {where}: weights {weights / GB:.1f} GB, with batch {wish.batch_size} of {canvas} tokens "
+        f"{kind} on {where}: weights {weights / GB:.1f} GB, with batch {request.batch_size} of {canvas} tokens "
         f"{total / GB:.1f} GB at most; {have / GB:.1f} GB are free"
     )
     if total <= have:
         return Finding(f"{name} memory", "ok", says)
-    for rows in dict.fromkeys((wish.batch_size, 4, 1)):
+    for rows in dict.fromkeys((request.batch_size, 4, 1)):
         for dtype in (kind, "bfloat16", "int8", "nf4"):
-            if rows <= wish.batch_size and need(dtype, rows) <= have:
+            if rows <= request.batch_size and need(dtype, rows) <= have:
                 return Finding(f"{name} memory", "missing", says, f"--batch-size {rows} --dtype {dtype}")
     return Finding(f"{name} memory", "missing", says, "a larger machine, or --suite tiny_a2d, or --suite mini")

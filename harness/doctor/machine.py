@@ -12,7 +12,7 @@ from functools import cache
 from importlib import metadata, util
 from pathlib import Path
 
-from harness.doctor import Finding, Wish
+from harness.doctor import Finding, Request
 
 GB = 1_000_000_000
 OPTIONAL = {
@@ -22,7 +22,7 @@ OPTIONAL = {
 }
 
 
-def findings(wish: Wish) -> Iterator[Finding]:
+def findings(request: Request) -> Iterator[Finding]:
     """All checks of the machine."""
     yield Finding("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     yield from packages()
@@ -30,7 +30,7 @@ def findings(wish: Wish) -> Iterator[Finding]:
         found = version(name)
         yield Finding(name, "ok", found) if found else Finding(name, "optional", f"not installed: no {what}", fix)
     yield processor()
-    yield gpu(wish)
+    yield gpu(request)
     yield flash()
     yield sandbox()
     yield disk()
@@ -102,23 +102,23 @@ def gpus() -> tuple[Gpu, ...]:
     return tuple(Gpu(name, int(total) << 20, int(free) << 20, driver) for name, total, free, driver in rows)
 
 
-def device(wish: Wish) -> str:
+def device(request: Request) -> str:
     """`cuda` or `cpu`: what `--device auto` will choose here."""
-    if wish.device != "auto":
-        return "cuda" if wish.device.startswith("cuda") else "cpu"
+    if request.device != "auto":
+        return "cuda" if request.device.startswith("cuda") else "cpu"
     return "cuda" if gpus() and "+cpu" not in version("torch") else "cpu"
 
 
-def dtype(wish: Wish) -> str:
+def dtype(request: Request) -> str:
     """What `--dtype auto` will choose here, and short names written out."""
-    if wish.dtype == "auto":
-        return "bfloat16" if device(wish) == "cuda" else "float32"
-    return {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}.get(wish.dtype, wish.dtype)
+    if request.dtype == "auto":
+        return "bfloat16" if device(request) == "cuda" else "float32"
+    return {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}.get(request.dtype, request.dtype)
 
 
-def gpu(wish: Wish) -> Finding:
+def gpu(request: Request) -> Finding:
     """Whether CUDA can be used: a driver, a GPU, and a torch built for it."""
-    wanted = "missing" if wish.device.startswith("cuda") else "optional"
+    wanted = "missing" if request.device.startswith("cuda") else "optional"
     if not gpus():
         says = "no NVIDIA GPU or no driver (nvidia-smi finds none): everything runs on the CPU, 8B models very slowly"
         return Finding("cuda", wanted, says, "use --suite mini or tiny_a2d here, or a machine with a GPU")
@@ -139,7 +139,7 @@ def flash() -> Finding:
 
 
 def sandbox() -> Finding:
-    """How generated code will be confined (humaneval, mbpp); found out by running a probe in it."""
+    """How generated code will be confined (humaneval, mbpp), determined by running a probe."""
     from tasks.sandbox import available
 
     name = available()[0].name
@@ -152,7 +152,7 @@ def sandbox() -> Finding:
 
 
 def disk() -> Finding:
-    """Room where runs and downloads are written."""
+    """Free space where runs and downloads are written."""
     places = {"here": Path.cwd(), "hub cache": hub_cache()}
     text = ", ".join(f"{name} {free(path) / GB:.1f} GB" for name, path in places.items())
     if not os.access(Path.cwd(), os.W_OK):

@@ -1,4 +1,4 @@
-"""What the models beside the leaderboard say: the spread between training seeds, the ablation over delta, the cost.
+"""What the models beside the leaderboard show: the spread between training seeds, the ablation over delta, the cost.
 
 Everything is on the GSM8K of the suite and in one cohort: y_max is the best accuracy among all curves of the table.
 """
@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.regenerate.roots import recipe_values
 from harness.stats import Samples, bootstrap_aup, wilson
 from harness.store import find_runs
 from methods import registry
-from methods.distill import recipe
 from reports.aup import aup
 from reports.formats import to_csv
 
@@ -57,7 +57,7 @@ def measured(curves: Mapping[str, Curve]) -> dict[str, dict[str, Any]]:
 def delta_rows(out: Path, deltas: Sequence[int]) -> list[dict[str, Any]]:
     """The ablation: one row a delta, in order, TAD-Quality's among them, between the base and TAD-Speed."""
     folders = {f"delta {delta}": out / "runs_extra" / f"tad_speed.delta{delta}" for delta in deltas}
-    folders[f"delta {recipe.load('tad_quality', 'mini').settings.delta}"] = out / "runs" / "tad_quality"
+    folders[f"delta {recipe_values('tad_quality')['delta']}"] = out / "runs" / "tad_quality"
     folders |= {"undistilled": out / "runs" / "multi_block", "tad_speed": out / "runs" / "tad_speed"}
     curves = {name: curve for name, folder in folders.items() if (curve := read_curve(folder))}
     rows = measured(curves) if curves else {}

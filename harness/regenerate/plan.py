@@ -7,27 +7,13 @@ from pathlib import Path
 import yaml
 
 from harness.errors import unknown
-from harness.regenerate.ledger import Stage
+from harness.regenerate import roots
 from harness.regenerate.profiles import Profile
+from harness.regenerate.roots import STEPS
+from harness.regenerate.stage import Stage
 from harness.suites import FOLDER
 from methods import registry
-from methods.distill import recipe as recipes
 
-STEPS = "harness.regenerate.steps"
-DATA = ("tasks/mini/*.py",)
-PRETRAIN = (
-    *DATA,
-    "harness/pretraining.py",
-    "methods/distill/pretrain.py",
-    "methods/distill/pretrain_data.py",
-    "methods/distill/tokenizer.py",
-    "methods/distill/export.py",
-    "methods/backbones/saving.py",
-)
-ENGINE = ("methods/decoding/*.py", "methods/backbones/*.py")
-TRAINER = ("methods/distill/**/*.py", "methods/backbones/*.py", "harness/training.py")
-SCORING = ("tasks/*.py", "tasks/sandbox/*.py", "tasks/protocols/mini/*.yaml", "tasks/definitions/*.yaml")
-SWEEP = (*ENGINE, *SCORING, "methods/*.py", "methods/catalog/*.py", "harness/suites/mini.yaml")
 # the recipe of every trained row, and the trajectories it reads ("" = gold answers)
 RECIPES = {
     "dparallel": "plain",
@@ -55,15 +41,15 @@ def stages(
     recipes = [name for name in RECIPES if name in checkpoints]
     common = ("--threads", str(threads)) if threads else ()
     plan = [
-        Stage("data", ("data", str(out / "data")), (out / "data",), code=DATA, module=STEPS, exclude=()),
-        Stage("tokenizer", ("tokenizer", str(out / "tokenizer")), (out / "tokenizer",), ("data",), PRETRAIN, STEPS, ()),
+        _step("data", ("data", str(out / "data")), out / "data", (), "write_data", exclude=()),
+        _step("tokenizer", ("tokenizer", str(out / "tokenizer")), out / "tokenizer", ("data",), "write_tokenizer", ()),
         *_pretraining(out, profile, seed, common),
         Stage(
             "suite",
             ("suite", str(suite), profile.name),
             (suite,),
             after=("pretrain_base", "pretrain_ar"),
-            code=("harness/suites/mini.yaml", "harness/regenerate/steps.py"),
+            code=roots.suite(),
             module=STEPS,
         ),
         *_trajectories(out, profile, seed, common, {RECIPES[name] for name in recipes} - {""}),
@@ -73,9 +59,9 @@ def stages(
     plan += [_training(out, name, profile, seed, common) for name in recipes] + sweeps
     note = ("--note", profile.note) if profile.note else ()
     report = ("report", "--runs", str(out / "runs"), *note, "--out", str(out / "report"))
-    plan.append(Stage("report", report, (out / "report" / "leaderboard.csv",), done, ("reports/**/*.py",)))
+    plan.append(Stage("report", report, (out / "report" / "leaderboard.csv",), done, roots.report()))
     cards = ("results", str(out / "weights"), str(out / "runs"))
-    plan.append(Stage("cards", cards, (out / "weights" / "results.json",), done, module=STEPS))
+    plan.append(Stage("cards", cards, (out / "weights" / "results.json",), done, roots.results(), STEPS))
     return plan + _beside(out, profile, seed, common, recipes)
 
 
@@ -92,13 +78,18 @@ def _beside(out: Path, profile: Profile, seed: int, common: tuple[str, ...], rec
     if not trained:
         return []
     sweeps = [_side_sweep(out, profile, stage.name) for stage in trained]
-    code = ("harness/regenerate/findings.py", "harness/stats/*.py", "reports/aup.py")
     after = ("report", *(stage.name for stage in sweeps))
     tables = [*(["seeds.csv"] if set(profile.extra_seeds) & set(recipes) else []), "cost.csv"]
     tables += ["delta.csv"] if profile.deltas and "tad_speed" in recipes else []
     files = tuple(out / "report" / name for name in tables)
     command = ("findings", str(out), profile.name, str(seed))
-    return [*trained, *sweeps, Stage("findings", command, files, after, code, STEPS)]
+    return [*trained, *sweeps, Stage("findings", command, files, after, roots.findings(profile), STEPS)]
+
+
+def _step(
+    name: str, command: tuple[str, ...], out: Path, after: tuple[str, ...], function: str, exclude: tuple[str, ...]
+) -> Stage:
+    return Stage(name, command, (out,), after, roots.step(function), STEPS, exclude)
 
 
 def _rows() -> list[str]:
@@ -117,7 +108,7 @@ def _pretraining(out: Path, profile: Profile, seed: int, common: tuple[str, ...]
     ):
         size = ("--seed", str(seed), "--steps", str(steps))
         command = ("pretrain", "--suite", "mini", "--kind", kind, *size, *init, "--out", str(folders[name]), *common)
-        made.append(Stage(f"pretrain_{name}", command, (folders[name] / "checkpoint",), (after,), PRETRAIN))
+        made.append(Stage(f"pretrain_{name}", command, (folders[name] / "checkpoint",), (after,), roots.pretraining()))
     return made
 
 
@@ -127,10 +118,8 @@ def _trajectories(out: Path, profile: Profile, seed: int, common: tuple[str, ...
         folder = out / "trajectories" / prompt
         command = ("trajectories", "--suite", str(out / "suite.yaml"), "--prompt", prompt, "--seed", str(seed))
         size = ("--problems", str(profile.problems), "--out", str(folder))
-        code = (*ENGINE, *DATA, *SCORING, "methods/catalog/vanilla.py", "harness/training.py", "methods/distill/*.py")
-        made.append(
-            Stage(f"trajectories_{prompt}", (*command, *size, *common), (folder,), ("pretrain_base", "suite"), code)
-        )
+        after, code = ("pretrain_base", "suite"), roots.trajectories()
+        made.append(Stage(f"trajectories_{prompt}", (*command, *size, *common), (folder,), after, code))
     return made
 
 
@@ -154,13 +143,12 @@ def _training(
         command += ["--trajectories", str(out / "trajectories" / prompt)]
     command += ["--store", "float16", "--out", str(folder), "--replace", *common]
     after = ("pretrain_base", f"trajectories_{prompt}") if prompt else ("pretrain_ar", "suite")
-    gold = () if prompt else (*DATA, "tasks/protocols/mini/*.yaml")  # gold answers come straight from the tasks
-    return Stage(label, tuple(command), (folder,), after, (*TRAINER, *gold, f"methods/recipes/{recipe}.yaml"))
+    return Stage(label, tuple(command), (folder,), after, roots.training(recipe))
 
 
 def _delta(out: Path, profile: Profile, seed: int, common: tuple[str, ...], delta: int) -> Stage:
     """One model of the ablation over TAD's delta: the recipe of TAD-Quality but for delta."""
-    steps = profile.steps_of("tad_quality") or recipes.load("tad_quality", "mini").common.steps
+    steps = profile.steps_of("tad_quality") or int(roots.recipe_values("tad_quality")["steps"])
     return _training(out, "tad_speed", profile, seed, common, f"tad_speed.delta{delta}", steps, (f"delta={delta}",))
 
 
@@ -170,7 +158,7 @@ def _sweep(out: Path, profile: Profile, method: str) -> Stage:
     trained = f"pretrain_{checkpoint}" if checkpoint in ("base", "ar") else checkpoint
     runs = out / "runs" / method
     command = ("sweep", "--suite", str(out / "suite.yaml"), "--methods", method, *_points(profile, method))
-    return Stage(f"sweep_{method}", (*command, *_size(profile, runs)), (runs,), (trained, "suite"), SWEEP)
+    return Stage(f"sweep_{method}", (*command, *_size(profile, runs)), (runs,), (trained, "suite"), roots.sweep(method))
 
 
 def _side_sweep(out: Path, profile: Profile, name: str) -> Stage:
@@ -179,7 +167,9 @@ def _side_sweep(out: Path, profile: Profile, name: str) -> Stage:
     runs = out / "runs_extra" / name
     command = ("sweep", "--suite", str(out / "suite.yaml"), "--methods", method, *_points(profile, method))
     side = ("--tasks", "gsm8k", "--checkpoint", str(out / "extra" / name))
-    return Stage(f"sweep_{name}", (*command, *side, *_size(profile, runs)), (runs,), (name, "suite"), SWEEP)
+    return Stage(
+        f"sweep_{name}", (*command, *side, *_size(profile, runs)), (runs,), (name, "suite"), roots.sweep(method)
+    )
 
 
 def _points(profile: Profile, method: str) -> tuple[str, ...]:

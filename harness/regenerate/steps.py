@@ -1,4 +1,4 @@
-"""The small steps between the commands: the data's fingerprint, a suite of the new weights, measured results."""
+"""The steps between the commands: fingerprints of the data, the suite of the new weights, measured results."""
 
 from __future__ import annotations
 

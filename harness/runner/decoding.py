@@ -31,7 +31,7 @@ def decode_all(
     """`methods.decoding.decode` over `requests`, in order of completion; `Result.index` is into `requests`.
 
     When memory runs out, the finished rows stay, the others start again at half the batch size and
-    `halved(before, now)` is told. A row's tokens do not depend on the batch, so they are the same.
+    `halved(before, now)` is called. A row's tokens do not depend on the batch, so they are the same.
     Raises UserError when even one row does not fit.
     """
     run = decode or _engine()

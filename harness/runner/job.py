@@ -5,16 +5,19 @@ Everything the user can get wrong is found here, before a run folder is touched.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.closure.runs import code_version
 from harness.errors import UsageError
+from harness.generation import check_length, context_length
+from harness.packages import check_packages
 from harness.runner.models import ModelCache, ModelKey, reader_of
 from harness.runner.spec import RunSpec
-from harness.store import RunFolder, code_version, run_id
+from harness.settings import layered
+from harness.store import RunFolder, run_id
 from harness.text import Reader
 
 if TYPE_CHECKING:
@@ -38,7 +41,7 @@ class Choice:
 
 @dataclass
 class Job:
-    """A spec with its model and data loaded; `run` is its run.json, `folder` where it lies."""
+    """A spec with its model and data loaded; `run` is its run.json, `folder` its location."""
 
     choice: Choice
     loaded: Loaded
@@ -59,6 +62,7 @@ def choose(spec: RunSpec) -> Choice:
 
     Raises UsageError (or the room's own error with exit code 2) naming the closest known name or the allowed range.
     """
+    check_packages()
     from harness.suites import load_suite
     from methods import registry
     from tasks import protocols
@@ -70,20 +74,8 @@ def choose(spec: RunSpec) -> Choice:
     if spec.limit is not None and spec.limit < 1:
         raise UsageError(f"--limit {spec.limit} is not allowed: it is an integer of at least 1.")
     protocol = protocols.get(f"{spec.protocol}/{spec.task}" if spec.protocol else suite.protocol(spec.task))
-    values = {**suite.settings(method.name, spec.task), **spec.settings}
-    gen_length = whole("gen_length", values.pop("gen_length", protocol.gen_length), 1)
-    return Choice(spec, suite, method, method.settings(values), gen_length, protocol, _model_key(spec, suite, method))
-
-
-def whole(name: str, value: Any, low: int) -> int:
-    """An integer of a command line or of model_args. Raises UsageError for anything else and for one below `low`."""
-    try:
-        number = int(str(value))
-    except ValueError:
-        number = low - 1
-    if number < low:
-        raise UsageError(f"{name}={value} is not allowed: {name} is an integer of at least {low}.")
-    return number
+    setting, gen_length = layered(suite, method, spec.task, spec.settings, protocol.gen_length)
+    return Choice(spec, suite, method, setting, gen_length, protocol, _model_key(spec, suite, method))
 
 
 def _model_key(spec: RunSpec, suite: Any, method: Method) -> ModelKey:
@@ -102,8 +94,6 @@ def load_data(choice: Choice) -> Loaded:
 
 def prepare(choice: Choice, models: ModelCache, loaded: Loaded | None = None) -> Job:
     """Load model and data (unless `loaded` has them) and name the run. Raises before anything is written."""
-    from methods.decoding import Request
-
     spec, suite = choice.spec, choice.suite
     if choice.protocol.metric == "pass@1":
         confine_code(spec)
@@ -112,11 +102,8 @@ def prepare(choice: Choice, models: ModelCache, loaded: Loaded | None = None) ->
     if choice.spec.checkpoint is None and backbone.arch != suite.arch and choice.method.family == "dllm":
         raise UsageError(f"{choice.key.source} is a {backbone.arch} model, the suite {suite.name} is {suite.arch}.")
     decoder = choice.method.build(choice.setting, backbone.arch, spec.fidelity)
-    context = min(suite.context, backbone.max_positions)
-    if choice.gen_length >= context:
-        raise UsageError(f"gen_length={choice.gen_length} leaves no room for a prompt in a context of {context}.")
-    for need in decoder.need:  # such as a block size that does not divide the generation length
-        need(Request([0], choice.gen_length, decoder))
+    context = context_length(suite, backbone)
+    check_length(decoder, choice.gen_length, context)
     reader = reader_of(backbone, choice.key.source)
     run = describe(choice, loaded, backbone, reader, context)
     return Job(
@@ -176,16 +163,6 @@ def describe(choice: Choice, loaded: Loaded, backbone: Any, reader: Reader, cont
         "n_docs": len(loaded.docs),
         "seed": spec.seed,
         "dtype": backbone.packed or str(backbone.dtype).removeprefix("torch."),
-        "code_version": code_version(source_files(method)),
+        "code_version": code_version(method, spec.fidelity, protocol, backbone.arch),
     }
     return {"run_id": run_id(run), **run}
-
-
-def source_files(method: Method) -> list[Path]:
-    """The source that turns prompts into tokens: the engine, the backbones and the method's decoder."""
-    import methods
-
-    root = Path(methods.__file__).parent
-    files = [*root.glob("decoding/**/*.py"), *root.glob("backbones/**/*.py")]
-    spec = importlib.util.find_spec(method.decoder_module)
-    return [*files, Path(spec.origin)] if spec and spec.origin else files

@@ -7,9 +7,9 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.metrics import beginning, keep, summarise
+from harness.runner.aggregate import agrees
 from harness.runner.job import confine_code, data_source
-from harness.runner.official import agrees
-from harness.runner.plan import prompt_hash
+from harness.runner.prompts import prompt_hash
 from harness.runner.sample import scored
 from harness.runner.spec import RunSpec
 from harness.store import RunFolder, StoreError

@@ -1,73 +1,38 @@
-"""One finished row as one line of samples.jsonl: counted, cut, scored."""
+"""One finished row as one line of samples.jsonl: who it is, what was generated, how it scored."""
 
 from __future__ import annotations
 
 import traceback
 from typing import Any
 
-from harness.metrics import KINDS
+from harness import generation
+from harness.generation import UNSCORED
 from harness.runner.job import Job
-from harness.runner.plan import Planned, prompt_hash
-
-UNSCORED = {"extracted": None, "outcome": "error", "correct": 0, "strict": 0, "flexible": 0, "detail": ""}
+from harness.runner.prompts import Prompt, prompt_hash
 
 
-def _head(job: Job, planned: Planned) -> dict[str, Any]:
+def _head(job: Job, prompt: Prompt) -> dict[str, Any]:
     return {
-        "doc_id": planned.doc_id,
+        "doc_id": prompt.doc_id,
         "task": job.spec.task,
-        "prompt_hash": prompt_hash(planned.prompt),
-        "prompt": planned.prompt,
-        "prompt_tokens": len(planned.prompt_ids),
+        "prompt_hash": prompt_hash(prompt.text),
+        "prompt": prompt.text,
+        "prompt_tokens": len(prompt.ids),
     }
 
 
-def decoded(job: Job, planned: Planned, result: Any) -> dict[str, Any]:
+def decoded(job: Job, prompt: Prompt, result: Any) -> dict[str, Any]:
     """The line of a decoded row, not scored yet."""
-    protocol, reader = job.choice.protocol, job.reader
-    ids = list(map(int, result.output_ids))
-    pieces = reader.pieces(ids)
-    kept = reader.keep(ids, pieces, protocol.until, protocol.eos_policy)
-    return {
-        **_head(job, planned),
-        "output_ids": ids,
-        "pieces": pieces,
-        "text": kept.text,
-        "stop_reason": result.stop_reason,
-        "forwards": {kind: int(result.forwards.get(kind, 0)) for kind in KINDS},
-        "nfe": int(result.nfe),
-        "positions": int(result.positions),
-        "tokens": kept.tokens,
-        "tokens_compat": reader.compat(job.spec.task, ids, protocol.until),
-        "revisions": int(result.revisions),
-        "truncated": False,
-        "seconds": float(result.seconds),
-        "trace": list(map(int, result.reveal_step)),
-    }
+    protocol = job.choice.protocol
+    made = generation.decoded(
+        job.reader, result, task=job.spec.task, until=protocol.until, eos_policy=protocol.eos_policy
+    )
+    return {**_head(job, prompt), **made}
 
 
-def too_long(job: Job, planned: Planned) -> dict[str, Any]:
+def too_long(job: Job, prompt: Prompt) -> dict[str, Any]:
     """The line of a prompt that does not fit: nothing is decoded, it counts as wrong."""
-    room = job.context - job.choice.gen_length
-    return {
-        **_head(job, planned),
-        **UNSCORED,
-        "outcome": "truncated",
-        "detail": f"the prompt has {len(planned.prompt_ids)} tokens, the context leaves room for {room}",
-        "output_ids": [],
-        "pieces": [],
-        "text": "",
-        "stop_reason": "truncated",
-        "forwards": dict.fromkeys(KINDS, 0),
-        "nfe": 0,
-        "positions": 0,
-        "tokens": 0,
-        "tokens_compat": {},
-        "revisions": 0,
-        "truncated": True,
-        "seconds": 0.0,
-        "trace": [],
-    }
+    return {**_head(job, prompt), **generation.too_long(prompt.ids, job.choice.gen_length, job.context)}
 
 
 def scored(loaded: Any, doc: dict[str, Any], line: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ class RunSpec:
     settings: what differs from the suite's and the method's defaults (`gen_length` overrides the protocol's).
     limit: only the first documents; a larger limit later continues the same run. checkpoint, adapter: instead of the
     suite's. protocol: the name of a protocol set instead of the suite's own. out: the store. fresh: set a stored run
-    aside and start anew. unconfined: run generated code even where the sandbox cannot confine it. compile: see
+    aside and start over. unconfined: run generated code even where the sandbox cannot confine it. compile: see
     `methods.backbones.Backbone.compile`.
     """
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.runner.decoding import decode_all
-from harness.runner.environment import session
 from harness.runner.job import Job, choose, prepare
 from harness.runner.models import ModelCache
-from harness.runner.plan import prompts, request
+from harness.runner.prompts import prompts, request
+from harness.runner.provenance import session
 from harness.runner.sample import decoded
 from harness.runner.spec import RunSpec
 from harness.store import RunFolder
@@ -86,15 +86,15 @@ def verify(folder: RunFolder, *, batch_size: int = 16, device: str = "auto", lim
         if name in run and job.run[name] != run[name]:  # older runs do not say which tokenizer they had
             raise UserError(f"{folder.path} cannot be repeated: its {name} is {run[name]}, here it is {job.run[name]}.")
     stored = {sample["doc_id"]: sample for sample in folder.samples() if not sample["truncated"]}
-    planned = [one for one in prompts(job, limit) if one.doc_id in stored]
-    stored = {one.doc_id: stored[one.doc_id] for one in planned}
-    requests = [request(job, one) for one in planned]
+    asked = [one for one in prompts(job, limit) if one.doc_id in stored]
+    stored = {one.doc_id: stored[one.doc_id] for one in asked}
+    requests = [request(job, one) for one in asked]
     again = {}
     for result in decode_all(job.backbone, requests, batch_size, halved=lambda old, new: None):
-        one = planned[result.index]
+        one = asked[result.index]
         again[one.doc_id] = decoded(job, one, result)
     differing = [doc_id for doc_id in sorted(stored) if _differs(stored[doc_id], again[doc_id])]
-    first = _difference(job, stored[differing[0]], again[differing[0]], planned) if differing else None
+    first = _difference(job, stored[differing[0]], again[differing[0]], asked) if differing else None
     return Report(folder.run_id, len(stored), len(differing), _environment(run, job), first)
 
 
@@ -113,14 +113,14 @@ def _environment(run: Mapping[str, Any], job: Job) -> tuple[tuple[str, str, str]
     return tuple((name, str(before), str(now)) for name, before, now in rows if before != now)
 
 
-def _difference(job: Job, old: dict[str, Any], new: dict[str, Any], planned: Sequence[Any]) -> Difference:
+def _difference(job: Job, old: dict[str, Any], new: dict[str, Any], asked: Sequence[Any]) -> Difference:
     fields = _differs(old, new)
     pairs = list(zip(old["output_ids"], old["trace"], new["output_ids"], new["trace"], strict=False))
     places = [place for place, (a, s, b, t) in enumerate(pairs) if (a, s) != (b, t)]
     if not places:
         return Difference(old["doc_id"], fields, -1, (0, 0), ("", ""), None, False)
     place = min(places, key=lambda at: (min(pairs[at][1], pairs[at][3]), at))
-    ids = next(one.prompt_ids for one in planned if one.doc_id == old["doc_id"])
+    ids = next(one.ids for one in asked if one.doc_id == old["doc_id"])
     margins = (margin(job, ids, old, place), margin(job, ids, new, place))
     near = NEAR.get(job.run["dtype"], 0.1)
     return Difference(

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from methods.decoding.forwards import total_forwards
+
 Array = NDArray[np.float64]
 
 
@@ -72,7 +74,7 @@ class Samples:
 
 def _target_forwards(forwards: Mapping[str, float] | float) -> float:
     if isinstance(forwards, Mapping):
-        return float(sum(count for kind, count in forwards.items() if kind != "draft"))
+        return float(total_forwards(forwards))
     return float(forwards)
 
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from harness.store.errors import BusyError, StoreError
 from harness.store.find import RUNS, find_run, find_runs
 from harness.store.folder import RunFolder
-from harness.store.identity import code_version, run_id
+from harness.store.identity import run_id
 from harness.store.merge import merge
 from harness.store.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
-    from harness.store.frames import Runs, load_runs
+    from harness.store.dataframes import Runs, load_runs
 
 __all__ = [
     "RUNS",
@@ -23,7 +23,6 @@ __all__ = [
     "RunFolder",
     "Runs",
     "StoreError",
-    "code_version",
     "find_run",
     "find_runs",
     "load_runs",
@@ -34,7 +33,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in ("Runs", "load_runs"):  # pandas takes as long to import as all the rest of `harness ls`
-        from harness.store import frames
+        from harness.store import dataframes
 
-        return getattr(frames, name)
+        return getattr(dataframes, name)
     raise AttributeError(f"module 'harness.store' has no attribute {name!r}")

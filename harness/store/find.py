@@ -24,7 +24,7 @@ def find_runs(dirs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = 
     for place in map(Path, many):
         if not place.is_dir():
             raise UsageError(
-                f"There is no folder {place}; `harness run` writes runs to {RUNS} unless --out says other."
+                f"There is no folder {place}; `harness run` writes runs to {RUNS} unless --out names another folder."
             )
         for path in _walk(place):
             found.setdefault(path.resolve(), RunFolder(path))

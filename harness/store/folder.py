@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from harness.store.errors import BusyError, StoreError
 from harness.store.files import Appender, dumps, read_json, refusal, write_atomic, write_json
-from harness.store.lines import mend_tail, ordered, read_lines
+from harness.store.samples import ordered, read_samples, repair_tail
 from harness.store.schema import SCHEMA_VERSION, migrate_run, steps
 
 LOCK_WAIT = 10.0  # seconds that a second process waits before it leaves with a sentence
@@ -57,7 +57,7 @@ class RunFolder:
     def samples(self, *, light: bool = False) -> Iterator[dict[str, Any]]:
         """Every finished sample in the file's order; `light` leaves out prompts, outputs and traces."""
         migrations = steps(read_json(self.path / "run.json"), self.path / "run.json")
-        for sample in read_lines(self.path / "samples.jsonl", light=light and not migrations):
+        for sample in read_samples(self.path / "samples.jsonl", light=light and not migrations):
             for step in migrations:
                 sample = step.sample(sample)
             yield sample
@@ -108,7 +108,7 @@ class RunFolder:
         if stored.get("run_id") != run["run_id"]:
             raise StoreError(f"{path} belongs to the run {stored.get('run_id')!r}; move the folder away.")
         with suppress(FileNotFoundError):
-            self.dropped = mend_tail(self.path / "samples.jsonl")
+            self.dropped = repair_tail(self.path / "samples.jsonl")
         if steps(stored, path):
             self.rewrite(list(self.samples()))
             write_json(path, migrate_run(stored, path))
@@ -117,7 +117,7 @@ class RunFolder:
         """Add one finished sample; it survives the death of the process from here on."""
         self._own()
         if self._samples is None:
-            (self.path / "summary.json").unlink(missing_ok=True)
+            self.unfinish()
             self._samples = Appender(self.path / "samples.jsonl")
         self._samples.append(dumps(ordered(dict(sample))))
 
@@ -131,6 +131,11 @@ class RunFolder:
         self._own()
         self._detach()
         write_atomic(self.path / "samples.jsonl", (dumps(ordered(sample)) + "\n" for sample in samples))
+
+    def unfinish(self) -> None:
+        """Remove the summary: it no longer describes the samples that follow."""
+        self._own()
+        (self.path / "summary.json").unlink(missing_ok=True)
 
     def sort(self) -> None:
         """Bring samples.jsonl into the order of document ids, so that two equal runs are equal files."""

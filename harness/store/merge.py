@@ -28,7 +28,7 @@ def merge(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], in
 
     A document that both have stays as it is in `into`. Raises StoreError, before that run is touched, if the two
     disagree about it: the same run cannot have two outcomes. A half that is added brings its sessions along.
-    A run's summary is copied where it still describes all its samples; otherwise `harness score RUN` writes it anew.
+    A run's summary is copied where it still describes all its samples; otherwise `harness score RUN` writes it again.
     """
     target = Path(into)
     total = Merged(0, 0)
@@ -55,7 +55,7 @@ def _unite(source: RunFolder, folder: RunFolder, run: dict[str, Any]) -> Merged:
             if _outcome(old) != _outcome(sample):
                 raise StoreError(
                     f"{source.path} and {folder.path} disagree about document {sample['doc_id']}; nothing was merged "
-                    "there. `harness run --verify` tells which of the two this machine repeats."
+                    "there. `harness run --verify` shows which of the two this machine repeats."
                 )
         for sample in missing:
             folder.append(sample)

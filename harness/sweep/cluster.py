@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import UserError
 from harness.runner.spec import RunSpec
 from harness.sweep.grid import Group
-from harness.sweep.inbox import Inbox
+from harness.sweep.sink import Sink
 
 if TYPE_CHECKING:
     from harness.runner.execute import Outcome
@@ -36,7 +36,7 @@ class Task:
 
 
 @dataclass
-class Seat:
+class WorkerHandle:
     """One worker: its actor, the checkpoint it has loaded, the task it is at and the stream of its messages.
 
     heard: whether it has ever answered; until then the cluster may not have found it a place.
@@ -46,7 +46,7 @@ class Seat:
     checkpoint: str
     task: Task | None = None
     stream: Any = None
-    inbox: Inbox | None = None
+    sink: Sink | None = None
     heard: bool = False
 
 
@@ -63,7 +63,7 @@ class Cluster:
     gpus: float | None = None
     cpus: float = 1.0
     shared: bool = False
-    _seats: list[Seat] = field(default_factory=list)
+    _handles: list[WorkerHandle] = field(default_factory=list)
     _ours: bool = False
 
     def __post_init__(self) -> None:
@@ -97,7 +97,7 @@ class Cluster:
         """Run every group somewhere; the outcomes in the order of `groups`."""
         waiting = deque(Task(group) for group in _units(groups, self._room()))
         found: dict[Any, Outcome] = {}
-        while waiting or any(seat.task for seat in self._seats):
+        while waiting or any(handle.task for handle in self._handles):
             self._assign(waiting, board)
             for outcome in self._listen(waiting, board):
                 found[_key(outcome)] = outcome
@@ -107,70 +107,72 @@ class Cluster:
     def _assign(self, waiting: deque[Task], board: Board) -> None:
         """Give every free worker a group of its checkpoint; one that has none left makes room for another."""
         # a node that died may still be counted: then a new worker waits for the place that an idle one holds
-        crowded = any(seat.task and not seat.heard for seat in self._seats)
-        for seat in [seat for seat in self._seats if seat.task is None]:
-            mine = next((task for task in waiting if task.group.checkpoint == seat.checkpoint), None)
+        crowded = any(handle.task and not handle.heard for handle in self._handles)
+        for handle in [handle for handle in self._handles if handle.task is None]:
+            mine = next((task for task in waiting if task.group.checkpoint == handle.checkpoint), None)
             if mine:
                 waiting.remove(mine)
-                self._start(seat, mine, board)
+                self._start(handle, mine, board)
             elif waiting or crowded:
-                self._dismiss(seat)
-        while waiting and len(self._seats) < self._room():
+                self._dismiss(handle)
+        while waiting and len(self._handles) < self._room():
             task = waiting.popleft()
             options = {"num_cpus": self.cpus, "num_gpus": self.gpus, "max_restarts": 0}
-            seat = Seat(_worker_class().options(**options).remote(self.shared, sys.argv), task.group.checkpoint)
-            self._seats.append(seat)
-            self._start(seat, task, board)
+            handle = WorkerHandle(
+                _worker_class().options(**options).remote(self.shared, sys.argv), task.group.checkpoint
+            )
+            self._handles.append(handle)
+            self._start(handle, task, board)
 
-    def _start(self, seat: Seat, task: Task, board: Board) -> None:
-        seat.task, seat.inbox = task, Inbox(task.group, board, self.shared)
+    def _start(self, handle: WorkerHandle, task: Task, board: Board) -> None:
+        handle.task, handle.sink = task, Sink(task.group, board, self.shared)
         group = Group(task.group.checkpoint, tuple(map(_absolute, task.group.specs)))
-        seat.stream = seat.actor.work.options(num_returns="streaming").remote(group, seat.inbox.stored())
+        handle.stream = handle.actor.work.options(num_returns="streaming").remote(group, handle.sink.stored())
 
-    def _dismiss(self, seat: Seat) -> None:
-        self._seats.remove(seat)
-        _ray().kill(seat.actor)
+    def _dismiss(self, handle: WorkerHandle) -> None:
+        self._handles.remove(handle)
+        _ray().kill(handle.actor)
 
     def _listen(self, waiting: deque[Task], board: Board) -> list[Outcome]:
         """Take what workers have sent; a group whose worker is gone goes back to the front of the queue."""
         ray = _ray()
-        busy = {seat.stream: seat for seat in self._seats if seat.task}
+        busy = {handle.stream: handle for handle in self._handles if handle.task}
         ready, _ = ray.wait(list(busy), num_returns=1, timeout=1.0, fetch_local=False)
         ended: list[Outcome] = []
         for stream in ready:
-            seat = busy[stream]
-            assert seat.task is not None
-            assert seat.inbox is not None
+            handle = busy[stream]
+            assert handle.task is not None
+            assert handle.sink is not None
             try:
-                ended += seat.inbox.take(ray.get(next(stream)))
-                seat.heard = True
+                ended += handle.sink.take(ray.get(next(stream)))
+                handle.heard = True
             except StopIteration:
-                ended += seat.inbox.rest("The worker ended without a result.")
-                seat.task = None
+                ended += handle.sink.rest("The worker ended without a result.")
+                handle.task = None
             except ray.exceptions.RayError as error:
-                ended += self._lost(seat, waiting, board, error)
+                ended += self._lost(handle, waiting, board, error)
         return ended
 
-    def _lost(self, seat: Seat, waiting: deque[Task], board: Board, error: Exception) -> list[Outcome]:
-        task, inbox = seat.task, seat.inbox
+    def _lost(self, handle: WorkerHandle, waiting: deque[Task], board: Board, error: Exception) -> list[Outcome]:
+        task, sink = handle.task, handle.sink
         assert task is not None
-        assert inbox is not None
-        self._dismiss(seat)
-        inbox.close()
-        left = inbox.unfinished()
+        assert sink is not None
+        self._dismiss(handle)
+        sink.close()
+        left = sink.unfinished()
         if not left:
             return []
         task.lost += 1
         if task.lost >= LOST:
-            return inbox.rest(f"{LOST} workers were lost with it, the last one: {_first_line(error)}")
+            return sink.rest(f"{LOST} workers were lost with it, the last one: {_first_line(error)}")
         board.note(f"a worker was lost with {task.group.name} ({type(error).__name__}); another takes it up")
         waiting.appendleft(Task(Group(task.group.checkpoint, tuple(left)), task.lost))
         return []
 
     def close(self) -> None:
         """Let the workers go; a cluster that this process has started ends with it."""
-        for seat in list(self._seats):
-            self._dismiss(seat)
+        for handle in list(self._handles):
+            self._dismiss(handle)
         if self._ours:
             _ray().shutdown()
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.metrics import total_forwards
 from harness.runner.spec import RunSpec
 from harness.sweep.grid import Group, setting_text
 
@@ -90,19 +91,19 @@ def _fails(spec: RunSpec, error: Exception) -> Cost:
 def _measure(jobs: Sequence[Any], documents: int, batch_size: int) -> list[tuple[float, float]]:
     """Forwards and seconds per document of each job, all decoded in one batch."""
     from harness.runner.decoding import decode_all
-    from harness.runner.plan import prompts, request
+    from harness.runner.prompts import prompts, request
 
     owners, requests = [], []
     for i, job in enumerate(jobs):
-        for planned in prompts(job, min(documents, job.spec.limit or documents)):
-            if planned.fits:
+        for prompt in prompts(job, min(documents, job.spec.limit or documents)):
+            if prompt.fits:
                 owners.append(i)
-                requests.append(request(job, planned))
+                requests.append(request(job, prompt))
     sums = [[0.0, 0.0] for _ in jobs]
     if requests:
         for result in decode_all(jobs[0].backbone, requests, batch_size, halved=lambda before, now: None):
             total = sums[owners[result.index]]
-            total[0] += sum(count for kind, count in result.forwards.items() if kind != "draft")
+            total[0] += total_forwards(result.forwards)
             total[1] += result.seconds
     return [(total[0] / max(owners.count(i), 1), total[1] / max(owners.count(i), 1)) for i, total in enumerate(sums)]
 

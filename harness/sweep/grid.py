@@ -10,7 +10,8 @@ from typing import Any
 
 from harness.errors import UsageError, unknown
 from harness.runner.spec import RunSpec
-from harness.sweep.points import GEN_LENGTH, Points, check_setting
+from harness.settings import GEN_LENGTH, checked
+from harness.sweep.points import Points
 from methods import registry
 from methods.method import Method
 
@@ -84,7 +85,7 @@ def _chosen(kind: str, asked: Sequence[str], known: Iterable[str], suite: str) -
 def _own(method: Method, grid: Grid) -> dict[str, Any]:
     """The part of `--set` that this method knows; a key that no method knows is refused by the caller."""
     known = {name: value for name, value in grid.settings.items() if name in method.params or name == GEN_LENGTH}
-    return check_setting(method, known)
+    return checked(method, known)
 
 
 def groups(specs: Iterable[RunSpec]) -> list[Group]:

@@ -31,7 +31,7 @@ class Local:
 
 
 class Listener(Protocol):
-    """Who is told of a run's samples and its end: the progress board, or a worker's line to the driver."""
+    """Receives a run's samples and its end: the progress board, or a Ray worker's event forwarder."""
 
     def event(self, event: Event) -> None: ...
 
@@ -42,7 +42,7 @@ def run_group(group: Group, board: Listener, models: ModelCache) -> list[Outcome
     """One batch for the group; where it broke down, its unfinished runs are tried again one by one."""
     outcomes = _execute(group, board, models)
     if len(group.specs) > 1 and any(map(_broke_down, outcomes)):
-        # one setting that crashes the decoder takes its batch with it: the others shall not share its fate
+        # one setting that crashes the decoder takes its batch with it: the others must not share its fate
         outcomes = [
             _execute(Group(group.checkpoint, (outcome.spec,)), board, models)[0] if _broke_down(outcome) else outcome
             for outcome in outcomes

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError, unknown
+from harness.settings import checked
 from methods.method import Method
 
 ALL = "all"
-GEN_LENGTH = "gen_length"  # belongs to the protocol, but may be set per run
 Setting = dict[str, Any]
 
 
@@ -38,7 +38,7 @@ class Points:
         """
         asked = self.items.get(method.name, self.items.get(ALL))
         if method.axis is None and (asked is None or method.name not in self.items):
-            return [{}]  # a method without a knob is one point, whatever `all` says
+            return [{}]  # a method without a swept parameter is one point, whatever `all` says
         items = method.points if asked is None else asked
         found: list[Setting] = []
         for item in items:
@@ -52,28 +52,13 @@ class Points:
             if method.axis is None:
                 raise UsageError(f"{self.where} gives {method.name} the value {item!r}, but it has no axis to sweep.")
             item = {method.axis: item}
-        return check_setting(method, item)
+        return checked(method, item)
 
     def check_names(self, methods: Sequence[str]) -> None:
         """Raise UsageError if points are given for a method that is not in the sweep."""
         for name in self.items:
             if name != ALL and name not in methods:
                 raise unknown(f"method in {self.where}", name, methods)
-
-
-def check_setting(method: Method, setting: Mapping[str, Any]) -> Setting:
-    """`setting` with every value coerced to its parameter's type; `gen_length` must be a positive integer."""
-    rest = {name: value for name, value in setting.items() if name != GEN_LENGTH}
-    full = method.settings(rest)
-    checked = {name: full[name] for name in rest}
-    if GEN_LENGTH in setting:
-        try:
-            checked[GEN_LENGTH] = int(setting[GEN_LENGTH])
-        except (TypeError, ValueError):
-            checked[GEN_LENGTH] = 0
-        if checked[GEN_LENGTH] <= 0:
-            raise UsageError(f"{GEN_LENGTH}={setting[GEN_LENGTH]} is not a positive number of tokens.")
-    return checked
 
 
 def parse_points(text: str | None) -> Points:

@@ -95,8 +95,9 @@ def _ending(outcome: Outcome, started: float | None) -> str:
     if outcome.state == "failed":
         return f"FAILED, {reason(outcome)}"
     summary: dict[str, Any] = outcome.summary or {}
-    numbers = f"accuracy {summary['accuracy']:.1f}, TPF {summary['tpf'] or 0:.2f}, n {summary['n_samples']}"
-    errors = f", {outcome.errors} samples raised in scoring" if outcome.errors else ""
+    accuracy = "-" if summary["accuracy"] is None else f"{summary['accuracy']:.1f}"
+    numbers = f"accuracy {accuracy}, TPF {summary['tpf'] or 0:.2f}, n {summary['n_samples']}"
+    errors = f", {outcome.errors} samples not scored" if outcome.errors else ""
     if outcome.state == "stored" or started is None:
         return f"{numbers}, already there{errors}"
     return f"{numbers}, {time.monotonic() - started:.0f} s{errors}"

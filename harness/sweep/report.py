@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from harness.metrics import unscored
 from harness.runner.spec import RunSpec
 from harness.stats import Samples, combine_seeds
 from harness.sweep.grid import label, setting_text
@@ -22,7 +23,7 @@ def rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 def _state(outcome: Outcome) -> str:
     if outcome.state == "failed":
         return f"failed: {reason(outcome)}"
-    return f"{outcome.state}, {outcome.errors} samples raised" if outcome.errors else outcome.state
+    return f"{outcome.state}, {outcome.errors} samples not scored" if outcome.errors else outcome.state
 
 
 def _row(spec: RunSpec, summary: dict[str, Any], state: str) -> dict[str, Any]:
@@ -71,7 +72,8 @@ def _samples(outcome: Outcome) -> Samples:
     folder, limit = outcome.folder, outcome.spec.limit
     assert folder is not None
     lines = folder.samples(light=True)
-    return Samples.from_rows(line for line in lines if limit is None or line["doc_id"] < limit)
+    within = (line for line in lines if limit is None or line["doc_id"] < limit)
+    return Samples.from_rows(line for line in within if not unscored(line))
 
 
 def reason(outcome: Outcome) -> str:

@@ -9,7 +9,7 @@ from harness.errors import UsageError, unknown
 from harness.runner.spec import RunSpec
 from harness.sweep.grid import Grid, Group, groups, plan
 from harness.sweep.progress import Board
-from harness.sweep.rounds import Refinement, curve_key, refine
+from harness.sweep.refine import Refinement, curve_key, refine
 from harness.sweep.shard import shard
 from methods import registry
 

@@ -1,4 +1,4 @@
-"""What runs on a Ray worker: one model in memory, groups of runs one after another, every sample told at once."""
+"""What runs on a Ray worker: one model in memory, groups of runs one after another, every sample forwarded at once."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ class Worker:
         from harness.sweep.local import run_group
 
         try:
-            run_group(group, Teller(group, messages, self._shared), self._models)
+            run_group(group, EventForwarder(group, messages, self._shared), self._models)
         finally:
             messages.put(None)
 
 
-class Teller:
+class EventForwarder:
     """Stands in for the progress board: what the runner reports becomes messages to the driver."""
 
     def __init__(self, group: Group, messages: queue.SimpleQueue[Message | None], shared: bool) -> None:
@@ -77,14 +77,14 @@ class Teller:
         self._offsets: dict[int, int] = {}
 
     def event(self, event: Any) -> None:
-        """A run has one more sample: tell the driver the lines that are new in its file."""
+        """A run has one more sample: forward the lines that are new in its file."""
         place = self._places[repr(event.spec)]
         if not self._shared:
             self._new_lines(place, store_of(event.spec) / event.run_id)
         self._messages.put(("event", place, event))
 
     def ends(self, outcome: Any) -> None:
-        """A run is over. Its lines were told with its events, unless nothing had to be decoded."""
+        """A run is over. Its lines were forwarded with its events, unless nothing had to be decoded."""
         place = self._places[repr(outcome.spec)]
         summary = None
         if outcome.folder is not None and not self._shared:

@@ -1,4 +1,4 @@
-"""`harness audit`: what a reader of the published tables, or of one's own runs, should know."""
+"""`harness audit`: what a reader of the published tables, or of your own runs, should know."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ EXAMPLE = "Example:  harness audit --json   (published tables)    harness audit 
 def audit(
     published: str = typer.Option("d3llm,tad", help="Papers whose tables are checked, comma separated; '' for none."),
     suite: str = typer.Option(None, help="Only this suite."),
-    runs: list[Path] = typer.Option([], help="Folders of runs to check too."),
+    runs: list[Path] = typer.Option([], help="Folders of runs to check as well."),
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
-    """Check points: impossible accuracies, different prompts, typed-in TPF, AUP per cohort, wrong averages."""
+    """Check points: impossible accuracies, different prompts, nominal TPF, AUP per cohort, wrong averages."""
     from harness.show import print_json
     from reports.audit_page import audit_document, audit_markdown
 

@@ -9,14 +9,14 @@ EXAMPLE = "Example: harness compare results/runs/mini/tad_speed/gsm8k results/ru
 
 def compare(
     run_a: str = typer.Argument(help="A run: its folder, its id or the beginning of it; or a folder of one curve."),
-    run_b: str = typer.Argument(help="What it is compared with."),
+    run_b: str = typer.Argument(help="The run or folder to compare with."),
     runs: list[str] = typer.Option(["results/runs"], "--runs", "--out", help="Stores to look for ids in."),
-    any_protocol: bool = typer.Option(False, "--any-protocol", help="Compare although the protocols differ."),
+    any_protocol: bool = typer.Option(False, "--any-protocol", help="Compare even though the protocols differ."),
     seed: int = typer.Option(0, "--seed", help="Seed of the bootstrap."),
     draws: int = typer.Option(2000, "--draws", min=100, help="Resamplings of the bootstrap."),
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
-    """Compare two runs, or two curves, on the same documents: McNemar, paired bootstraps, and what can be said."""
+    """Compare two runs, or two curves, on the same documents: McNemar, paired bootstraps, and a verdict."""
     from harness.compare import compare as pair
     from harness.compare import side
     from harness.show import print_json

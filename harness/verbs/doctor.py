@@ -1,4 +1,4 @@
-"""`harness doctor`: what works on this machine, what does not, and the command that mends it."""
+"""`harness doctor`: what works on this machine, what does not, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ EXAMPLE = "Example: harness doctor --suite llada --dtype bfloat16 --batch-size 4
 def doctor(
     suite: str = typer.Option(None, "--suite", help="Check what this suite needs, too."),
     checkpoint: str = typer.Option(None, "--checkpoint", help="Check this folder or hub id[@revision]."),
-    adapter: str = typer.Option(None, "--adapter", help="A LoRA adapter laid over the checkpoint."),
+    adapter: str = typer.Option(None, "--adapter", help="A LoRA adapter on top of the checkpoint."),
     device: str = typer.Option("auto", "--device", help="auto, cpu, cuda, cuda:1, …"),
     dtype: str = typer.Option("auto", "--dtype", help="auto, float32, bfloat16, float16, int8 or nf4."),
     batch_size: int = typer.Option(16, "--batch-size", min=1, help="Rows decoded at once."),
-    gen_length: int = typer.Option(256, "--gen-length", min=1, help="Generated tokens of a row."),
-    offline: bool = typer.Option(False, "--offline", help="Ask no network."),
+    gen_length: int = typer.Option(256, "--gen-length", min=1, help="Generated tokens per row."),
+    offline: bool = typer.Option(False, "--offline", help="Do not use the network."),
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
-    """Say what is missing before anything is downloaded, each with the command that mends it. Exit 1 if anything is."""
-    from harness.doctor import Wish, checks
+    """List what is missing before anything is downloaded, each with the command that fixes it; exit 1 if so."""
+    from harness.doctor import Request, checks
     from harness.show import print_json
 
-    wish = Wish(suite, checkpoint, adapter, device, dtype, batch_size, gen_length, offline)
-    found = list(checks(wish))
+    request = Request(suite, checkpoint, adapter, device, dtype, batch_size, gen_length, offline)
+    found = list(checks(request))
     missing = [one for one in found if one.state == "missing"]
     if as_json:
         print_json({"ok": not missing, "findings": [one.as_dict() for one in found]})
     else:
         _print(found)
-        asked = checkpoint or suite or "this machine"
-        print(f"\n{asked}: {'nothing is missing.' if not missing else f'{len(missing)} missing.'}")
+        subject = checkpoint or suite or "this machine"
+        print(f"\n{subject}: {'nothing is missing.' if not missing else f'{len(missing)} missing.'}")
     if missing:
         raise typer.Exit(1)
 

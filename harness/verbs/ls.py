@@ -1,4 +1,4 @@
-"""`harness ls methods|tasks|suites|runs`: what there is."""
+"""`harness ls methods|tasks|suites|runs`: lists of what is available."""
 
 from __future__ import annotations
 
@@ -135,19 +135,20 @@ def _run_row(folder: Any) -> dict[str, Any]:
         "seed": run["seed"],
         "finished": bool(summary),
         **{name: summary.get(name) for name in ("n_samples", "accuracy", "accuracy_ci95", "tpf", "tpf_ci95")},
+        "errors": summary.get("errors"),
         "started": run.get("started"),
         "path": str(folder.path),
     }
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    from harness.show import interval
+    from harness.show import counted, interval
 
     return {
         **{name: row[name] for name in ("run", "suite", "method", "task")},
         "setting": f"{row['axis']}={row['axis_value']}" if row["axis"] else "-",
         "seed": row["seed"],
-        "n": row["n_samples"] if row["finished"] else "unfinished",
+        "n": counted(row) if row["finished"] else "unfinished",
         "accuracy %": interval(row["accuracy"], row["accuracy_ci95"]),
         "TPF": interval(row["tpf"], row["tpf_ci95"], 2),
     }

@@ -1,4 +1,4 @@
-"""`harness merge SOURCE... --out DIR`: stores of several machines, or shards, become one."""
+"""`harness merge SOURCE... --out DIR`: unite the stores of several machines or shards."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ EXAMPLE = "Example: harness merge node1/runs node2/runs --out results/runs"
 
 
 def merge(
-    sources: list[str] = typer.Argument(help="Stores or run folders to add; they are only read."),
-    out: str = typer.Option("results/runs", help="The store that they are added to."),
+    sources: list[str] = typer.Argument(help="Stores or run folders to add; nothing is written there."),
+    out: str = typer.Option("results/runs", help="The store to add them to."),
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
-    """Add the runs of other stores to a store; what both have must agree. Running it again adds nothing."""
+    """Add the runs of other stores to a store; samples that both have must agree. Running it again adds nothing."""
     from harness.show import print_json
     from harness.store import merge as unite
 

@@ -1,4 +1,4 @@
-"""`harness pretrain`: the mini models from nothing."""
+"""`harness pretrain`: the mini models from scratch."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ EXAMPLE = "harness pretrain --suite mini --kind diffusion --init runs/pretrain/a
 
 
 def pretrain(
-    suite: str = typer.Option("mini", help="Only the mini suite is trained from nothing."),
+    suite: str = typer.Option("mini", help="Only the mini suite is trained from scratch."),
     kind: str = typer.Option("diffusion", help="diffusion (the masked diffusion base) or ar (the baseline)."),
-    out: Path = typer.Option(Path("runs/pretrain/base"), help="State and checkpoint go here; run again to continue."),
+    out: Path = typer.Option(
+        Path("runs/pretrain/base"), help="Folder for state and checkpoint; run again to continue."
+    ),
     steps: int | None = typer.Option(None, min=1, help="Optimizer steps (default: the recipe's)."),
     init: Path | None = typer.Option(None, help="Start from this mini checkpoint's weights, such as the AR model's."),
     seed: int = typer.Option(0, help="Seed of weights and data."),
     threads: int = typer.Option(0, min=0, help="CPU threads; 0 = all cores."),
     json: bool = typer.Option(False, "--json", help="The manifest as JSON on stdout."),
 ) -> None:
-    """Generate data, train the tokenizer and pretrain one mini model; killed, the same command continues."""
+    """Generate data, train the tokenizer and pretrain one mini model; if interrupted, the same command continues."""
     from harness.errors import UsageError, unknown
     from harness.pretraining import KINDS, pretrain_mini
     from harness.show import print_json

@@ -14,7 +14,7 @@ def report(
     runs: list[Path] = typer.Option(
         [], help="A folder of runs; may be given more than once. Without --published: results/runs."
     ),
-    published: bool = typer.Option(False, "--published", help="Take the d3LLM and TAD papers' points too."),
+    published: bool = typer.Option(False, "--published", help="Add the points published by the d3LLM and TAD papers."),
     papers: str = typer.Option("d3llm,tad", help="Whose published points: d3llm, tad or both."),
     suite: str = typer.Option(None, help="Only this suite."),
     out: Path = typer.Option(..., help="Folder for the files; existing ones are replaced."),
@@ -30,10 +30,10 @@ def report(
         False, "--extra-points", help="Count published points that were left out of the papers' tables."
     ),
     draws: int = typer.Option(1000, min=0, help="Draws of the joint bootstrap behind AUP intervals; 0: none."),
-    note: str = typer.Option("", help="A sentence that stands above every table.", metavar="TEXT"),
+    note: str = typer.Option("", help="A sentence shown above every table.", metavar="TEXT"),
     figures: bool = typer.Option(True, help="Draw the figures."),
     page: bool = typer.Option(True, help="Write index.html."),
-    as_json: bool = typer.Option(False, "--json", help="Say what was written as JSON."),
+    as_json: bool = typer.Option(False, "--json", help="List the written files as JSON on stdout."),
 ) -> None:
     """Write leaderboard, AUP and points (CSV, Markdown, LaTeX), figures (PNG, SVG, PDF) and index.html."""
     from harness.show import print_json, print_table

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from harness import options
+from harness.options import Json, RunOptions, Set, with_run_options
+
+if TYPE_CHECKING:
+    from harness.runner.spec import RunSpec
 
 EXAMPLE = "Example: harness run --method tad_speed --task gsm8k --limit 50 --set threshold=0.4"
 
@@ -15,67 +18,37 @@ EXAMPLE = "Example: harness run --method tad_speed --task gsm8k --limit 50 --set
 VERIFY = ("verify", "limit", "batch_size", "device", "out", "json")  # a stored run says all the rest itself
 
 
+@with_run_options
 def run(
     ctx: typer.Context,
     method: str | None = typer.Option(None, "--method", "-m", help="A method of `harness ls methods`."),
     task: str | None = typer.Option(None, "--task", "-t", help="A task of `harness ls tasks`."),
-    suite: str = typer.Option("mini", help="A suite of `harness ls suites`."),
-    set_: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A setting; may be given several times."),
-    limit: options.Limit = None,
-    batch_size: options.BatchSize = 16,
+    settings: Set = [],  # noqa: B006  (typer's way to say: may be repeated)
     seed: int = typer.Option(0, help="Seed of a method that samples."),
-    data_dir: options.DataDir = None,
-    checkpoint: options.Checkpoint = None,
-    adapter: options.Adapter = None,
-    device: options.Device = "auto",
-    dtype: options.Dtype = "auto",
-    compile_: options.Compile = False,
-    protocol: options.Protocol = None,
-    fidelity: options.Fidelity = "fixed",
-    out: options.Out = "results/runs",
-    fresh: bool = typer.Option(False, "--fresh", help="Set a stored run aside and start anew."),
+    fresh: bool = typer.Option(False, "--fresh", help="Set a stored run aside and start over."),
     verify: str | None = typer.Option(None, metavar="RUN", help="Repeat a stored run and report the first difference."),
-    allow_unconfined_code: options.Unconfined = False,
-    json: options.Json = False,
+    json: Json = False,
+    *,
+    options: RunOptions,
 ) -> None:
     """Decode a task with a method, score it and store it; the same command again continues, or shows the result."""
-    from harness.distributed import alone, join, only_the_first_speaks
+    from harness.distributed import alone, join, only_first_rank_prints
     from harness.errors import UsageError
-    from harness.runner import RunSpec
-    from harness.runner.settings import parse
+    from harness.settings import parse
 
     def spec() -> RunSpec:
         if method is None or task is None:
             raise UsageError(
                 "harness run needs --method and --task (or --verify RUN); `harness ls methods` lists them."
             )
-        return RunSpec(
-            method=method,
-            task=task,
-            suite=suite,
-            settings=parse(set_),
-            limit=limit,
-            batch_size=batch_size,
-            seed=seed,
-            data_dir=data_dir,
-            checkpoint=checkpoint,
-            adapter=adapter,
-            device=device,
-            dtype=dtype,
-            compile=compile_,
-            protocol=protocol,
-            fidelity=fidelity,
-            out=out,
-            fresh=fresh,
-            unconfined=allow_unconfined_code,
-        )
+        return options.spec(method=method, task=task, settings=parse(settings), seed=seed, fresh=fresh)
 
     if verify is not None:
         _refuse_others(ctx)
         alone()
-        _verify(verify, out, batch_size, device, limit, json)
+        _verify(verify, options, json)
         return
-    with only_the_first_speaks():
+    with only_first_rank_prints():
         ranks = join()
         _run(ranks.attempt(spec), ranks, json)
 
@@ -112,8 +85,9 @@ def _show(outcome: Any, json: bool) -> None:
         print_result(outcome)
     if outcome.errors:
         print(
-            f"harness: the scorer raised on {outcome.errors} samples (outcome `error`, counted as wrong); their "
-            f"tracebacks are in {outcome.folder.path / 'samples.jsonl'}.",
+            f"harness: the scorer raised on {outcome.errors} samples (outcome `error`); the accuracy leaves them out. "
+            f"Their tracebacks are in {outcome.folder.path / 'samples.jsonl'}; the same command scores them again, "
+            "without decoding them.",
             file=sys.stderr,
         )
         raise typer.Exit(1)
@@ -129,12 +103,13 @@ def _refuse_others(ctx: typer.Context) -> None:
             raise UsageError(f"{option.opts[0]} does not go with --verify: the stored run says it. Leave it out.")
 
 
-def _verify(name: str, out: str, batch_size: int, device: str, limit: int | None, json: bool) -> None:
+def _verify(name: str, options: RunOptions, json: bool) -> None:
     from harness.runner.verify import verify
     from harness.show import print_json
     from harness.store import find_run
 
-    report = verify(find_run(name, out), batch_size=batch_size, device=device, limit=limit)
+    folder = find_run(name, options.out)
+    report = verify(folder, batch_size=options.batch_size, device=options.device, limit=options.limit)
     if json:
         print_json(report.as_dict())
     else:

@@ -48,7 +48,7 @@ def score(
     print_table([summary_row(outcome.summary)])
     print(f"{outcome.changed} of {outcome.stored} samples have another score than before.")
     if not outcome.finished:
-        typer.echo("The run stays unfinished: it lacks documents. The command that started it goes on.", err=True)
+        typer.echo("The run stays unfinished: it lacks documents. The command that started it continues it.", err=True)
 
 
 def _print_gold(result: dict[str, Any], json: bool) -> None:

@@ -18,7 +18,7 @@ def show(
     out: list[str] = typer.Option(["results/runs"], "--out", "--runs", help="Where to look for ids."),
     json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
-    """Show a run's numbers and what it is made of, or replay one sample's denoising."""
+    """Show a run's numbers and settings, or replay one sample's denoising."""
     from harness.show import print_json
     from harness.store import find_run
 
@@ -54,7 +54,7 @@ def _print_run(folder: Any) -> None:
     if summary or samples:
         print_table([summary_row(summary or summarise(run, samples))])
     if summary is None:
-        print(f"Not finished: {len(samples)} samples so far. The command that started it goes on.")
+        print(f"Not finished: {len(samples)} samples so far. The command that started it continues it.")
     last = (run.get("sessions") or [{}])[-1]
     rows = [
         ("setting", ", ".join(f"{name}={value}" for name, value in run["setting"].items())),

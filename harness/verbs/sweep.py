@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from harness import options
+from harness.options import Json, RunOptions, Set, with_run_options
 
 if TYPE_CHECKING:
     from harness.runner.spec import RunSpec
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 EXAMPLE = "Example: harness sweep --suite mini --methods tad_speed,d3llm --tasks gsm8k --limit 100 --dry-run"
 
 
+@with_run_options
 def sweep(
-    suite: str = typer.Option("mini", help="A suite of `harness ls suites`."),
     methods: str = typer.Option("", metavar="a,b", help="Only these methods; all that the suite has weights for."),
     tasks: str = typer.Option("", metavar="x,y", help="Only these tasks; all of the suite."),
     points: str = typer.Option(
-        "", metavar="V,V|M=V,V;M=V|FILE", help="Values of the axis instead of each method's own, or a YAML file."
+        "", metavar="V,V|M=V,V;M=V|FILE", help="Values of the swept parameter instead of each method's, or a YAML file."
     ),
-    set_: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A setting of every point."),
-    limit: options.Limit = None,
+    settings: Set = [],  # noqa: B006  (typer's way to say: may be repeated)
     seeds: str = typer.Option("0", metavar="0,1", help="Every point once per seed."),
-    out: options.Out = "results/runs",
     dry_run: bool = typer.Option(False, "--dry-run", help="Print the plan and its estimate, and stop."),
-    calibrate: int = typer.Option(2, min=0, metavar="N", help="Documents per curve's end to estimate from; 0: none."),
+    calibrate: int = typer.Option(
+        2, min=0, metavar="N", help="Documents decoded at each end of a curve for the estimate; 0: none."
+    ),
     refine: float | None = typer.Option(
         None, min=0, metavar="TPF", help="Add points until neighbours on a curve differ by less than this TPF."
     ),
@@ -40,46 +40,21 @@ def sweep(
     ray_gpus: float | None = typer.Option(None, min=0, help="GPUs per worker; default 1 where the cluster has any."),
     ray_cpus: float = typer.Option(1, min=0, help="CPUs per worker."),
     ray_store: str = typer.Option("driver", metavar="driver|shared", help="Who writes --out: this process or workers."),
-    batch_size: options.BatchSize = 16,
-    data_dir: options.DataDir = None,
-    checkpoint: options.Checkpoint = None,
-    adapter: options.Adapter = None,
-    device: options.Device = "auto",
-    dtype: options.Dtype = "auto",
-    compile_: options.Compile = False,
-    protocol: options.Protocol = None,
-    fidelity: options.Fidelity = "fixed",
-    allow_unconfined_code: options.Unconfined = False,
-    as_json: options.Json = False,
+    as_json: Json = False,
+    *,
+    options: RunOptions,
 ) -> None:
     """Run every method on every task at every point; the same command again continues, finished runs are skipped."""
-    from harness.runner.settings import parse
-    from harness.runner.spec import RunSpec
+    from harness.settings import parse
     from harness.sweep import Grid, parse_points, parse_shard
-    from harness.sweep.rounds import Refinement
+    from harness.sweep.refine import Refinement
     from harness.sweep.run import make_plan
 
-    base = RunSpec(
-        method="",
-        task="",
-        suite=suite,
-        limit=limit,
-        batch_size=batch_size,
-        data_dir=data_dir,
-        checkpoint=checkpoint,
-        adapter=adapter,
-        device=device,
-        dtype=dtype,
-        compile=compile_,
-        protocol=protocol,
-        fidelity=fidelity,
-        out=out,
-        unconfined=allow_unconfined_code,
-    )
+    base = options.spec(method="", task="")
     _known("executor", executor, ("local", "ray"))
     _known("Ray store", ray_store, ("driver", "shared"))
     part = parse_shard(shard)
-    grid = Grid(base, _names(methods), _names(tasks), parse_points(points), _seeds(seeds), parse(set_))
+    grid = Grid(base, _names(methods), _names(tasks), parse_points(points), _seeds(seeds), parse(settings))
     specs = make_plan(grid, part, by_curve=refine is not None)
     refinement = Refinement(refine, refine_budget) if refine else None
     estimated = calibrate if dry_run or executor == "local" else 0
@@ -89,7 +64,7 @@ def sweep(
             _print_json({"plan": planned})
         return
     run = _executor(executor, ray_address, ray_gpus, ray_cpus, ray_store)
-    _run(specs, run, refinement, out, suite, as_json)
+    _run(specs, run, refinement, options.out, options.suite, as_json)
 
 
 def _names(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""`harness table`: a paper's table made again, from its published points or from one's own runs."""
+"""`harness table`: a paper's table regenerated, from its published points or from your own runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def table(
     ),
     runs: list[Path] = typer.Option([Path("results/runs")], help="Folders of runs, for --source runs."),
     y_max: str = typer.Option("cohort", help="cohort, published:PAPER, method:NAME or file:PATH."),
-    mixed_protocols: bool = typer.Option(False, help="Take runs of different protocols into one table."),
+    mixed_protocols: bool = typer.Option(False, help="Allow runs of different protocols in one table."),
     json_: bool = typer.Option(False, "--json", help="The same as --format json."),
 ) -> None:
     """Regenerate a paper's table; AUP is computed from the raw points, never copied."""

@@ -14,31 +14,33 @@ def train(
     recipe: str = typer.Argument(
         help="A recipe: d3llm, tad_quality, tad_speed, dparallel, d2f, fast_dllm_v2, or a YAML file."
     ),
-    suite: str = typer.Option("mini", help="The suite whose base is trained and whose tasks give the problems."),
+    suite: str = typer.Option("mini", help="The suite that provides the base model and the training problems."),
     variant: str | None = typer.Option(None, help="The recipe's variant (default: the suite's own)."),
-    set_: list[str] = typer.Option([], "--set", help="key=value that overrides the recipe; may be repeated."),
+    set_: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A key of the recipe; may be repeated."),
     seed: int | None = typer.Option(None, help="Seed of data order, noise and adapter (default: the recipe's)."),
     trajectories: Path | None = typer.Option(None, help="Folder made by `harness trajectories`."),
-    tasks: str = typer.Option("", help="Tasks to take gold answers from, comma separated (default: the suite's)."),
+    tasks: str = typer.Option("", help="Tasks whose gold answers are used, comma separated (default: the suite's)."),
     data_dir: Path | None = typer.Option(None, help="Read the tasks' rows from this folder."),
     base: str | None = typer.Option(None, help="Start from this checkpoint (folder or hub id)."),
-    out: Path | None = typer.Option(None, help="The trained model goes here; run again to continue."),
+    out: Path | None = typer.Option(None, help="Folder of the trained model; run again to continue."),
     store: str | None = typer.Option(None, help="Number format of the exported weights, e.g. float16."),
     adapter_only: bool = typer.Option(False, "--adapter-only", help="Export the LoRA adapter without merging it."),
     report_to: str = typer.Option("none", help="Trackers, comma separated: none, tensorboard, wandb, trackio."),
     device: str = typer.Option("auto", help="auto, cpu, cuda."),
     dtype: str = typer.Option("auto", help="Number format of the frozen weights; full tuning needs float32."),
     threads: int = typer.Option(0, min=0, help="CPU threads; 0 = all cores."),
-    fresh: bool = typer.Option(False, "--fresh", help="Delete the training in --out and start over."),
-    replace: bool = typer.Option(False, "--replace", help="Delete another run in --out; the same run is continued."),
+    fresh: bool = typer.Option(False, "--fresh", help="Throw away the training in --out and start over."),
+    replace: bool = typer.Option(
+        False, "--replace", help="Throw away a different run in --out; the same run is continued as always."
+    ),
     dry_run: bool = typer.Option(
         False, "--dry-run", help="Show data, steps, memory and the first batch; train nothing."
     ),
     json: bool = typer.Option(False, "--json", help="The manifest as JSON on stdout."),
 ) -> None:
-    """Distil a model; killed, the same command continues from the last complete checkpoint."""
+    """Distil a model; if interrupted, the same command continues from the last complete checkpoint."""
     from harness import training
-    from harness.runner import environment
+    from harness.settings import parse
     from harness.show import print_json
     from harness.suites import load_suite
     from methods.backbones import load
@@ -50,7 +52,7 @@ def train(
     check_trackers(trackers)
     training.set_threads(threads)
     chosen = load_suite(suite)
-    loaded = recipes.load(recipe, training.variant_of(chosen, recipe, variant)).with_values(training.parse_sets(set_))
+    loaded = recipes.load(recipe, training.variant_of(chosen, recipe, variant)).with_values(parse(set_))
     if seed is not None:
         loaded = loaded.with_values({"seed": seed})
     source, adapter = training.base_source(chosen, loaded, base)
@@ -72,8 +74,8 @@ def train(
         note={
             "commit": training.commit(),
             "license": training.license_of(backbone.folder),
-            "hardware": environment.hardware(),
-            "versions": environment.packages(),
+            "hardware": provenance.hardware(),
+            "versions": provenance.packages(),
             "data": training.data_note(loaded, folder),
         },
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -12,12 +13,16 @@ EXAMPLE = "harness trajectories --suite mini --prompt privileged --problems 1600
 
 def trajectories(
     suite: str = typer.Option("mini", help="The suite whose base is the teacher."),
-    prompt: str = typer.Option("plain", help="Decode from the plain or the privileged prompt; both are stored."),
+    prompt: str = typer.Option(
+        "plain", help="Decode from the plain or the privileged prompt; both prompts are stored."
+    ),
     problems: int = typer.Option(
         0, min=0, help="Problems of all tasks together; 0 = the training splits (mini: 1600 a task)."
     ),
     tasks: str = typer.Option("", help="Tasks, comma separated (default: the suite's)."),
-    temperatures: str = typer.Option("0", help="Tried in turn until the answer is right, e.g. 0,0.1,0.2."),
+    temperatures: str = typer.Option(
+        "0", help="Sampling temperatures, tried in turn until the answer is right, e.g. 0,0.1,0.2."
+    ),
     gen_length: int | None = typer.Option(None, min=1, help="Tokens to generate (default: the longest protocol's)."),
     block: int | None = typer.Option(None, min=1, help="Decoding block (default: 16 for mini, else 32)."),
     score: str | None = typer.Option(
@@ -28,22 +33,25 @@ def trajectories(
         1.0, min=0.01, max=1.0, help="Nucleus kept at temperatures above 0 (TAD on Dream: 0.95)."
     ),
     batch_size: int = typer.Option(64, min=1, help="Rows decoded at once."),
-    shard: int = typer.Option(128, min=1, help="Problems of a shard; a killed run loses at most one."),
-    part: str = typer.Option("0/1", help="This machine's share of the shards, e.g. 2/8."),
+    shard: int = typer.Option(128, min=1, help="Problems per shard; an interrupted run loses at most one shard."),
+    part: str = typer.Option("0/1", help="This machine's part of the shards, e.g. 2/8."),
     seed: int = typer.Option(0, help="Seed of problems and sampling."),
     data_dir: Path | None = typer.Option(None, help="Read the tasks' rows from this folder."),
     base: str | None = typer.Option(None, help="The teacher (folder or hub id; default: the suite's base)."),
     device: str = typer.Option("auto", help="auto, cpu, cuda."),
     dtype: str = typer.Option("auto", help="Number format of the weights: auto, float32, bfloat16."),
-    precision: str = typer.Option("auto", help="Matmuls in bf16 or fp32; auto: bf16 where the CPU is fast at it."),
+    precision: str = typer.Option(
+        "auto", help="Matrix products in bf16 or fp32; auto: bf16 where the hardware is fast at it."
+    ),
     threads: int = typer.Option(0, min=0, help="CPU threads; 0 = all cores."),
-    out: Path | None = typer.Option(None, help="Shards go here; run again to continue."),
+    out: Path | None = typer.Option(None, help="Folder of the shards; run again to continue."),
     json: bool = typer.Option(False, "--json", help="The counts as JSON on stdout."),
 ) -> None:
-    """Decode training problems one token per forward and store the order of reveal; killed, it continues."""
+    """Decode training problems one token per forward and store the order of commitment; run again to continue."""
     from harness import training
     from harness.show import print_json
     from harness.suites import load_suite
+    from harness.training_problems import accept, training_problems
     from methods.backbones import load
     from methods.distill.teacher import teacher_decoder, teacher_score
     from methods.distill.trajectory_generation import Plan, generate
@@ -56,7 +64,7 @@ def trajectories(
     source, adapter = training.base_source(chosen, None, base)
     backbone = load(source, device=device, dtype=dtype, adapter=adapter)
     names = [task for task in tasks.split(",") if task]
-    found = training.training_problems(chosen, backbone, tasks=names, count=problems, seed=seed, data_dir=data_dir)
+    found = training_problems(chosen, backbone, tasks=names, count=problems, seed=seed, data_dir=data_dir)
     length = gen_length or max(loaded.protocol.gen_length for loaded in found.loaded.values())
     plan = Plan(
         gen_length=length,
@@ -79,7 +87,7 @@ def trajectories(
             folder,
             plan,
             decoder=teacher_decoder(backbone.arch, size, score=ranking, top_p=top_p),
-            accept=found.accept,
+            accept=partial(accept, found.loaded),
             source=source,
             extra=made_with | {"block": size, "tasks": sorted(found.loaded)},
             on_shard=on_shard,

@@ -107,7 +107,7 @@ def _suite(path: Path) -> dict[str, Any]:
 def _settings(suite: Any) -> None:
     """Raise for a setting of a method, task, parameter or value that does not exist."""
     from harness.errors import unknown
-    from harness.sweep.points import check_setting
+    from harness.settings import checked
     from methods import registry
 
     for name in suite.methods:
@@ -115,4 +115,4 @@ def _settings(suite: Any) -> None:
         for task in suite.setting_tasks(name):
             if task not in ("all", *suite.tasks):
                 raise unknown(f"task in settings.{name}", task, ["all", *suite.tasks])
-            check_setting(method, suite.settings(name, task))
+            checked(method, suite.settings(name, task))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from methods.decoding.decoder import Decoder, ExternalDecoder, Request, Result, divides, numbers
     from methods.decoding.engine import begin, decode
     from methods.decoding.eos import EndRow, FillTail, Ignore
-    from methods.decoding.forwards import KINDS, target_forwards
+    from methods.decoding.forwards import KINDS, total_forwards
     from methods.decoding.noise import gumbel
     from methods.decoding.policies import BlockPolicy, CachePolicy, CommitRule, Policy, Scorer, StopPolicy, whole_canvas
     from methods.decoding.scores import Score
@@ -31,7 +31,7 @@ _MODULES = {
     "decoder": ("Decoder", "ExternalDecoder", "Request", "Result", "divides", "numbers"),
     "engine": ("begin", "decode"),
     "eos": ("EndRow", "FillTail", "Ignore"),
-    "forwards": ("KINDS", "target_forwards"),
+    "forwards": ("KINDS", "total_forwards"),
     "noise": ("gumbel",),
     "policies": ("BlockPolicy", "CachePolicy", "CommitRule", "Policy", "Scorer", "StopPolicy", "whole_canvas"),
     "scores": ("Score",),
@@ -83,7 +83,7 @@ __all__ = [
     "numbers",
     "progress",
     "ranked",
-    "target_forwards",
+    "total_forwards",
     "whole_canvas",
 ]
 

@@ -1,6 +1,6 @@
 """Cache policies: which positions a forward recomputes and which slots of the K/V store it may read.
 
-The store has one slot a position, so no cache, prefix, dual, delayed and block-causal caching differ only in their
+The store has one slot per position, so no cache, prefix, dual, delayed and block-causal caching differ only in their
 window and their mask. Where tokens are scored by the position before them (`shift` 1, Dream), a window starts one
 position earlier, so that its first slot is scored by its neighbour and not by itself.
 """
@@ -28,7 +28,7 @@ class Stored(CachePolicy):
     """What the caching policies share: slot = position, the spare last slot takes the window's padding."""
 
     def store_slots(self, width: int) -> int:
-        """One slot a position and the spare one."""
+        """One slot per position and the spare one."""
         return width + 1
 
     def access(self, state: State, plan: Plan, positions: Tensor, used: Tensor) -> tuple[Tensor | None, Tensor | None]:

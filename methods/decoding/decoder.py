@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from methods.decoding.forwards import target_forwards
+from methods.decoding.forwards import total_forwards
 from methods.decoding.policies import BlockPolicy, CachePolicy, CommitRule, Policy, Scorer, StopPolicy
 from methods.errors import MethodsUsageError
 
@@ -103,7 +103,7 @@ class Result:
     @property
     def total_forwards(self) -> int:
         """Forwards of the target model."""
-        return target_forwards(self.forwards)
+        return total_forwards(self.forwards)
 
 
 _PARTS: dict[str, type[Policy]] = {

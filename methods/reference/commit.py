@@ -91,7 +91,7 @@ class LinearQuota(CommitRule):
 
 @dataclass(frozen=True)
 class CarriedQuota(CommitRule):
-    """Dream's `confidence_threshold`: masks/steps slots a forward, those under the threshold are carried over.
+    """Dream's `confidence_threshold`: masks/steps slots per forward, those under the threshold are carried over.
 
     The best one always passes. In the last step a refused slot extends the number of steps by one, and from then on
     only carried slots are tried. own: `carried`, `length` (the number of steps), `portion`; `step` is `Sequential`'s.

@@ -12,7 +12,7 @@ from tests.decoding.tiny import backbone, method, run
 
 
 def test_the_delayed_cache_forward_by_forward(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Prompt of 3, blocks of 4, one token a forward, delay 2, refresh at every 8th forward.
+    """Prompt of 3, blocks of 4, one token per forward, delay 2, refresh at every 8th forward.
 
     The prompt waits for forwards 1 and 2 and is frozen by the second; a block found finished at forward n is computed
     with the whole canvas at n and n + 1, and frozen by n + 2, which still starts at the old mark.
@@ -36,7 +36,7 @@ def test_the_delayed_cache_forward_by_forward(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_block_must_commit_only_when_its_left_neighbour_is_full() -> None:
-    """Blocks are appended at once, nothing passes: one token a forward, left block before right block."""
+    """Blocks are appended at once, nothing passes: one token per forward, left block before right block."""
     settings = {"threshold": 1.0, "block_add_threshold": 0.0, "decoded_token_threshold": 1.0}
     decoder = method("d2f", block_size=4, **settings)
     for seed in range(4):

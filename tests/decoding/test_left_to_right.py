@@ -66,7 +66,7 @@ def counted(model: Any, request: Request) -> Result:
 
 
 def test_a_text_that_repeats_itself_is_verified_several_tokens_at_a_time() -> None:
-    """A tiny random model soon runs in a circle, which prompt lookup finds: more than one token a forward."""
+    """A tiny random model soon runs in a circle, which prompt lookup finds: more than one token per forward."""
     decoder = method("ar_speculative", "ar", draft_tokens=8)
     found = [counted(backbone("ar", seed), Request([seed, 2, 3], 60, decoder)) for seed in range(4)]
     tokens, forwards = (

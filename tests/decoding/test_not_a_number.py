@@ -26,7 +26,7 @@ def breaks(model: Any, forward: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("forward", [3, 8])
 def test_request_and_forward_are_named(forward: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Eight slots, one a forward: the eighth forward is the last."""
+    """Eight slots, one per forward: the eighth forward is the last."""
     model = backbone("llada")
     breaks(model, forward, monkeypatch)
     with pytest.raises(MethodsError, match=f"Request 0: the logits of forward {forward} are not a number"):

@@ -228,7 +228,7 @@ def test_slots_decoded_again_after_the_tail_was_filled() -> None:
 
 
 def test_block_counts_that_an_early_stop_leaves_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    """TAD's code never mends its stored counts: a block that the fill has finished still asks for a token."""
+    """TAD's code never corrects its stored counts: a block that the fill has finished still asks for a token."""
     wrong: list[bool] = []
     plan = StaleCountMultiBlock.plan
 

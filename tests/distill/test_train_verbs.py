@@ -11,7 +11,7 @@ import yaml
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.training import parse_sets
+from harness.settings import parse
 from methods.backbones import create, save
 from methods.distill.tokenizer import train_tokenizer
 from methods.errors import MethodsError
@@ -168,7 +168,7 @@ def test_mistakes(place: Path) -> None:
     with pytest.raises(MethodsError, match="holds no trajectories"):
         call("train", "tad_speed", "--trajectories", str(place / "nowhere"), at=place)
     with pytest.raises(Exception, match="write key=value"):
-        parse_sets(["delta"])
+        parse(["delta"])
 
 
 @pytest.mark.parametrize(

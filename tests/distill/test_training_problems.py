@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.suites import load_suite
-from harness.training import _rows, training_problems
+from harness.training_problems import _rows, training_problems
 from methods.distill.prompts import with_reference
 from tasks.mini import TASKS
 from tests.distill import tiny

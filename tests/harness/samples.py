@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.store.identity import run_id
-from harness.store.lines import ordered
+from harness.store.samples import ordered
 
 
 def make_run(**changes: Any) -> dict[str, Any]:

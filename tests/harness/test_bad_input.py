@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.errors import UserError
-from harness.runner.plan import template
+from harness.runner.prompts import template
 from harness.store import RunFolder, StoreError, find_runs
 from harness.store import find as finding
 from harness.suites import parse
@@ -86,7 +86,7 @@ def broken(suite: str, place: Path, old: str, new: str) -> str:
         ("test_entropy:", "test_entorpy:", "Did you mean 'test_entropy'"),
         ("test_entropy: {all:", "test_entropy: {gsm9k:", "Did you mean 'gsm8k'"),
         ("block_size: 8}}\n  test_other", "blok_size: 8}}\n  test_other", "Did you mean 'block_size'"),
-        ("gen_length: 16", "gen_length: many", "gen_length=many is not a positive number"),
+        ("gen_length: 16", "gen_length: many", "gen_length=many is not allowed"),
         ("arch: llada", "arch: lada", "arch 'lada' is not one of"),
         ("context: 512", "context: true", "context True is not a positive integer"),
         ("name: mini", "name: ../../evil", "may only hold letters"),

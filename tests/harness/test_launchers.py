@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.store import find_runs
-from tests.harness.test_parallel import content, words
+from tests.harness.test_ranks import content, words
 
 ROOT = Path(__file__).parents[2]
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]

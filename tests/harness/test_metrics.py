@@ -204,3 +204,13 @@ def test_nothing_measured_is_null_not_zero() -> None:
     assert (summary["tpf"], summary["tpf_ci95"], summary["tps"], summary["tpf_sample_mean"]) == (None,) * 4
     assert (summary["accuracy"], summary["truncated"], summary["empty_outputs"]) == (0.0, 1, 0)
     assert summarise(make_run(), [])["accuracy"] is None
+
+
+def test_a_sample_whose_scorer_raised_is_not_a_wrong_answer() -> None:
+    samples = [make_sample(0, correct=1, outcome="correct"), make_sample(1, correct=0, outcome="wrong")]
+    raised = [make_sample(n, correct=0, outcome="error") for n in (2, 3)]
+    found = summarise(make_run(), [*samples, *raised])
+    assert (found["n_samples"], found["errors"], found["accuracy"]) == (4, 2, 50.0)
+    assert found["accuracy_ci95"] == list(wilson(1, 2))
+    assert found["tokens"] == sum(sample["tokens"] for sample in [*samples, *raised])
+    assert summarise(make_run(), raised)["accuracy"] is None

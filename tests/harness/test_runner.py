@@ -133,24 +133,80 @@ def test_fresh_starts_anew_and_keeps_the_old_run(spec: Spec, models: Any) -> Non
     assert RunFolder(aside).done() == set(range(6))
 
 
-def test_a_scorer_that_raises_costs_one_sample(spec: Spec, models: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Documents whose scorer raises, for as long as they are in the list."""
     from tasks import scoring
 
-    original = scoring.score
+    original, documents = scoring.score, [2]
 
-    def breaks(loaded: Any, doc: Any, text: str) -> Any:
-        if doc["question"] == loaded.docs[2]["question"]:
+    def score(loaded: Any, doc: Any, text: str) -> Any:
+        if any(doc["question"] == loaded.docs[place]["question"] for place in documents):
             raise RuntimeError("this scorer is broken")
         return original(loaded, doc, text)
 
-    monkeypatch.setattr(scoring, "score", breaks)
+    monkeypatch.setattr(scoring, "score", score)
+    return documents
+
+
+def test_a_scorer_that_raises_costs_one_sample(spec: Spec, models: Any, broken: list[int]) -> None:
     (outcome,) = run(spec(), models=models)
-    samples = list(folder_of(outcome).samples())
+    samples, summary = list(folder_of(outcome).samples()), summary_of(outcome)
     assert (outcome.errors, outcome.state) == (1, "done")
     assert samples[2]["outcome"] == "error"
     assert "this scorer is broken" in samples[2]["error"]
     assert samples[2]["correct"] == 0
-    assert summary_of(outcome)["outcomes"]["error"] == 1
+    assert summary["outcomes"]["error"] == 1
+    right = sum(sample["correct"] for sample in samples)
+    assert (summary["n_samples"], summary["accuracy"]) == (6, pytest.approx(100 * right / 5)), "five have a score"
+    assert summary["accuracy"] == pytest.approx(100 * summary["lm_eval"][summary["metric"]])
+
+
+def test_the_next_run_scores_such_a_sample_and_decodes_nothing(
+    spec: Spec, models: Any, broken: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.runner import decoding
+
+    (first,) = run(spec(), models=models)
+    broken.clear()
+    (whole,) = run(spec(out=str(tmp_path / "whole")), models=models)
+    monkeypatch.setattr(decoding, "_engine", lambda: lambda *arguments, **options: pytest.fail("decoded again"))
+    notes: list[str] = []
+    (second,) = run(spec(), models=models, progress=lambda event: notes.append(event.note))
+    assert (second.state, second.new, second.errors, second.run_id) == ("done", 0, 0, first.run_id)
+    assert lines(second) == lines(whole)
+    assert "1 samples whose scorer had raised were scored again" in notes
+    same = ("accuracy", "accuracy_ci95", "outcomes", "tokens", "forwards", "lm_eval")
+    assert {name: summary_of(second)[name] for name in same} == {name: summary_of(whole)[name] for name in same}
+
+
+def test_a_scorer_that_raises_again_changes_nothing(spec: Spec, models: Any, broken: list[int]) -> None:
+    (first,) = run(spec(), models=models)
+    names = ("run.json", "samples.jsonl", "summary.json")
+    before = [(folder_of(first).path / name).read_bytes() for name in names]
+    (second,) = run(spec(), models=models)
+    assert (second.state, second.new, second.errors) == ("stored", 0, 1)
+    assert before == [(folder_of(first).path / name).read_bytes() for name in names]
+    broken.append(4)
+    (larger,) = run(spec(limit=8), models=models)
+    assert (larger.state, larger.new, larger.errors) == ("done", 2, 1), "document 4 keeps the score it had"
+
+
+def test_samples_without_a_score_are_named_and_kept_out_of_reports(
+    spec: Spec, models: Any, broken: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from reports.runs import read_runs
+
+    (outcome,) = run(spec(), models=models)
+    out = folder_of(outcome).path.parents[3]
+    kept, findings = read_runs([out])
+    assert not kept
+    assert [finding.check for finding in findings] == ["unscored-samples"]
+    assert "1 of 6 samples have no score" in findings[0].text
+    from harness.verbs.ls import runs
+
+    runs([str(out)], None, None, None, None, "path", False)
+    assert "6 (1 not" in capsys.readouterr().out
 
 
 def test_a_prompt_that_does_not_fit_is_recorded_and_counts_as_wrong(spec: Spec, models: Any, tmp_path: Path) -> None:
@@ -284,21 +340,6 @@ def test_the_continuing_command_is_a_command(spec: Spec) -> None:
     assert "--data-dir 'a dir'" in text
     assert "--set threshold=0.5 --set 'note=a b'" in text
     assert text.endswith("--allow-unconfined-code")
-
-
-def test_code_version_follows_the_decoder_source(tmp_path: Path) -> None:
-    from harness.store import code_version
-    from harness.store.identity import _digest
-
-    file = tmp_path / "loop.py"
-    file.write_text("a = 1\n")
-    first = code_version([file])
-    file.write_bytes(b"a = 1\r\n")
-    _digest.cache_clear()
-    assert code_version([file]) == first
-    file.write_text("a = 2\n")
-    _digest.cache_clear()
-    assert code_version([file]) != first
 
 
 def test_events_count_up_to_the_total(spec: Spec, models: Any) -> None:

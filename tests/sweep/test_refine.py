@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from harness.runner.spec import RunSpec
 from harness.sweep.grid import Group
-from harness.sweep.refine import Measured, middle, next_value
-from harness.sweep.rounds import Refinement, refine
+from harness.sweep.refine import Measured, Refinement, middle, next_value, refine
 from methods.method import Param
 
 UNIT = Param(float, 0.5, "", 0.0, 1.0)

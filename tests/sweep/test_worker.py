@@ -1,4 +1,4 @@
-"""Worker and inbox without a cluster: what is streamed is what is stored, and a lost worker is continued."""
+"""Worker and sink without a cluster: what is streamed is what is stored, and a lost worker is continued."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rich.console import Console
 from harness.store import RunFolder
 from harness.sweep.cluster import _absolute
 from harness.sweep.grid import Group
-from harness.sweep.inbox import Inbox
 from harness.sweep.progress import Board
+from harness.sweep.sink import Sink
 from harness.sweep.worker import Worker
 from tests.harness.tiny import write_suite
 from tests.sweep import sweeping
@@ -41,14 +41,14 @@ def board() -> Board:
     return Board(2, Console(file=open(os.devnull, "w")))
 
 
-def deliver(worker: Worker, inbox: Inbox, group: Group, stop_after: int | None = None) -> list[Any]:
-    """Hand the worker's messages to the inbox; stop as if the worker died after that many samples."""
+def deliver(worker: Worker, sink: Sink, group: Group, stop_after: int | None = None) -> list[Any]:
+    """Hand the worker's messages to the sink; stop as if the worker died after that many samples."""
     outcomes, samples = [], 0
-    for message in worker.work(Group(group.checkpoint, tuple(map(_absolute, group.specs))), inbox.stored()):
-        outcomes += inbox.take(message)
+    for message in worker.work(Group(group.checkpoint, tuple(map(_absolute, group.specs))), sink.stored()):
+        outcomes += sink.take(message)
         samples += message[0] == "sample"
         if samples == stop_after:
-            inbox.close()
+            sink.close()
             break
     return outcomes
 
@@ -57,7 +57,7 @@ def test_streamed_runs_equal_local_ones(
     suite: str, tmp_path: Path, worker: Worker, local: dict[str, list[str]]
 ) -> None:
     group = Group("base", tuple(sweeping.specs(suite, tmp_path)[:2]))
-    outcomes = deliver(worker, Inbox(group, board(), False), group)
+    outcomes = deliver(worker, Sink(group, board(), False), group)
     assert [outcome.state for outcome in outcomes] == ["done", "done"]
     assert all(outcome.spec in group.specs for outcome in outcomes)
     assert sweeping.content(tmp_path) == local
@@ -67,21 +67,21 @@ def test_streamed_runs_equal_local_ones(
 
 def test_another_worker_takes_up_what_has_arrived(suite: str, tmp_path: Path, local: dict[str, list[str]]) -> None:
     group = Group("base", tuple(sweeping.specs(suite, tmp_path)[:2]))
-    inbox = Inbox(group, board(), False)
-    deliver(Worker(False, ["harness", "sweep"]), inbox, group, stop_after=3)
+    sink = Sink(group, board(), False)
+    deliver(Worker(False, ["harness", "sweep"]), sink, group, stop_after=3)
     assert sweeping.stored(tmp_path) == 3
-    left = inbox.unfinished()
+    left = sink.unfinished()
     assert left == list(group.specs)
     rest = Group("base", tuple(left))
-    outcomes = deliver(Worker(False, ["harness", "sweep"]), Inbox(rest, board(), False), rest)
+    outcomes = deliver(Worker(False, ["harness", "sweep"]), Sink(rest, board(), False), rest)
     assert sum(outcome.new for outcome in outcomes) == 10 - 3
     assert sweeping.content(tmp_path) == local
 
 
 def test_a_finished_run_is_not_decoded_again(suite: str, tmp_path: Path, worker: Worker) -> None:
     group = Group("base", tuple(sweeping.specs(suite, tmp_path)[:2]))
-    deliver(worker, Inbox(group, board(), False), group)
-    again = deliver(Worker(False, ["harness", "sweep"]), Inbox(group, board(), False), group)
+    deliver(worker, Sink(group, board(), False), group)
+    again = deliver(Worker(False, ["harness", "sweep"]), Sink(group, board(), False), group)
     assert {(outcome.state, outcome.new) for outcome in again} == {("stored", 0)}
 
 
@@ -91,12 +91,12 @@ def test_a_busy_run_fails_alone(
     from harness.store import folder as store
 
     group = Group("base", tuple(sweeping.specs(suite, tmp_path)[:2]))
-    deliver(worker, Inbox(group, board(), False), group, stop_after=1)
+    deliver(worker, Sink(group, board(), False), group, stop_after=1)
     (begun,) = [RunFolder(path.parent) for path in tmp_path.rglob("samples.jsonl")]
     monkeypatch.setattr(store, "LOCK_WAIT", 0.1)
     monkeypatch.setattr(RunFolder.open, "__kwdefaults__", {"wait": 0.1})
     with begun.open(begun.run()):
-        outcomes = deliver(Worker(False, ["harness", "sweep"]), Inbox(group, board(), False), group)
+        outcomes = deliver(Worker(False, ["harness", "sweep"]), Sink(group, board(), False), group)
     states = {outcome.state: outcome.error for outcome in outcomes}
     assert set(states) == {"done", "failed"}
     assert "is being written by" in states["failed"]
@@ -104,5 +104,5 @@ def test_a_busy_run_fails_alone(
 
 def test_rest_names_why(suite: str, tmp_path: Path) -> None:
     group = Group("base", tuple(sweeping.specs(suite, tmp_path)[:2]))
-    outcomes = Inbox(group, board(), False).rest("gone")
+    outcomes = Sink(group, board(), False).rest("gone")
     assert [(outcome.state, outcome.error) for outcome in outcomes] == [("failed", "gone")] * 2

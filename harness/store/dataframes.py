@@ -18,7 +18,7 @@ import pandas as pd
 from harness.metrics import KINDS
 from harness.store.find import RUNS, find_runs
 from harness.store.folder import RunFolder
-from harness.store.lines import FRAME_END, read_lines
+from harness.store.samples import FRAME_END, read_samples
 from harness.store.schema import SCHEMA_VERSION
 
 CHUNK = 20_000
@@ -163,7 +163,7 @@ def _chunks(folder: RunFolder) -> Iterable[list[Row]]:
             try:
                 yield _light(lines)
             except ValueError:
-                yield list(read_lines(path, light=True))[seen:]
+                yield list(read_samples(path, light=True))[seen:]
                 return
             seen += len(lines)
 

@@ -14,7 +14,7 @@ import pytest
 from harness.distributed import alone
 from harness.errors import UserError
 from harness.runner import RunSpec, execute
-from harness.runner.parallel import part_of, take_up
+from harness.runner.rank_files import part_of, recover_parts
 from harness.store import BusyError, RunFolder, find_runs
 from tests.harness.ranks import PATIENCE, Ended, Ranks, verb
 from tests.harness.verbs import in_process
@@ -195,10 +195,10 @@ def test_a_part_that_is_still_written_is_left_alone(suite: str, tmp_path: Path, 
         for sample in samples[:2]:
             part.append(sample)
         with RunFolder(folder.path).open(folder.run()) as mine, pytest.raises(BusyError, match=r"\.rank1 is being"):
-            take_up(mine, wait=0.0)
+            recover_parts(mine, wait=0.0)
     with RunFolder(folder.path).open(folder.run()) as mine:
-        assert take_up(mine) == 1
-        assert take_up(mine) == 0
+        assert recover_parts(mine) == 1
+        assert recover_parts(mine) == 0
     assert list(folder.samples()) == samples[:2]
 
 

@@ -23,6 +23,7 @@ PACKAGES = (
     "lm_eval",
     "datasets",
     "peft",
+    "accelerate",
     "numpy",
 )
 

@@ -1,4 +1,4 @@
-"""The documents of a run with their prompts, and their requests to the decoding loop."""
+"""The documents of a run with their prompts, exactly as lm-eval builds them."""
 
 from __future__ import annotations
 
@@ -6,38 +6,36 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+from harness import generation
 from harness.errors import UserError
 from harness.runner.job import Job
 
 
 @dataclass(frozen=True)
-class Planned:
-    """One document to decode. fits: whether prompt and generation region fit into the context."""
+class Prompt:
+    """One document to decode: its prompt as text and ids. fits: whether prompt and answer fit into the context."""
 
     doc_id: int
     doc: dict[str, Any]
-    prompt: str
-    prompt_ids: list[int]
+    text: str
+    ids: list[int]
     fits: bool
 
 
-def prompts(job: Job, limit: int | None = None) -> list[Planned]:
-    """The first `limit` documents with their prompts, exactly as lm-eval builds them."""
+def prompts(job: Job, limit: int | None = None) -> list[Prompt]:
+    """The prompts of the first `limit` documents."""
     tokenizer, chat = job.reader.tokenizer, job.choice.protocol.chat_template
     found = []
-    for request in job.loaded.requests(limit, chat_template=template(tokenizer) if chat else None):
-        ids = job.reader.encode(request.args[0], special=not chat)
-        fits = len(ids) + job.choice.gen_length <= job.context
-        found.append(Planned(request.doc_id, dict(request.doc), request.args[0], ids, fits))
+    for asked in job.loaded.requests(limit, chat_template=template(tokenizer) if chat else None):
+        ids = job.reader.encode(asked.args[0], special=not chat)
+        fits = generation.fits(ids, job.choice.gen_length, job.context)
+        found.append(Prompt(asked.doc_id, dict(asked.doc), asked.args[0], ids, fits))
     return found
 
 
-def request(job: Job, planned: Planned) -> Any:
-    """The decoding loop's request; its seed depends on the run's seed and the document only."""
-    from methods.decoding import Request
-
-    seed = job.spec.seed * 1_000_003 + planned.doc_id
-    return Request(planned.prompt_ids, job.choice.gen_length, job.decoder, seed)
+def request(job: Job, prompt: Prompt) -> Any:
+    """The decoding engine's request for a prompt of this run."""
+    return generation.request(job.decoder, prompt.ids, job.choice.gen_length, seed=job.spec.seed, doc_id=prompt.doc_id)
 
 
 def prompt_hash(prompt: str) -> str:

@@ -1,4 +1,4 @@
-"""The doctor finds what is missing before anything is downloaded, and names the command that mends it."""
+"""The doctor finds what is missing before anything is downloaded, and names the command that fixes it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.doctor import Finding, Wish, checkpoints, checks, machine
+from harness.doctor import Finding, Request, checkpoints, checks, machine
 from harness.doctor.machine import Gpu
 from harness.errors import UsageError
 from methods.backbones import create, save
@@ -27,8 +27,8 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(machine, "gpus", lambda: ())
 
 
-def found(**wish: object) -> dict[str, Finding]:
-    return {one.check: one for one in checks(Wish(offline=True, **wish))}  # type: ignore[arg-type]
+def found(**request: object) -> dict[str, Finding]:
+    return {one.check: one for one in checks(Request(offline=True, **request))}  # type: ignore[arg-type]
 
 
 def gpu(monkeypatch: pytest.MonkeyPatch, free_gb: int, build: str = "2.13.0+cu130") -> None:
@@ -127,11 +127,11 @@ def test_what_the_hub_answers(error: str, says: str, fix: str, monkeypatch: pyte
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", fail)
-    got = checkpoints.reach("org/name", "v1", offline=False)
+    got = checkpoints.hub_access("org/name", "v1", offline=False)
     assert says in got[0]
     assert fix in got[1]
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    assert checkpoints.reach("org/name", "v1", offline=False)[1].startswith("unset HF_HUB_OFFLINE")
+    assert checkpoints.hub_access("org/name", "v1", offline=False)[1].startswith("unset HF_HUB_OFFLINE")
 
 
 def test_an_unknown_suite_is_wrong_usage() -> None:
@@ -152,8 +152,8 @@ def test_the_verb_exits_1_and_prints_one_json_document() -> None:
 
 def test_no_torch_is_imported() -> None:
     code = (
-        "import sys; from harness.doctor import Wish, checks; from harness.doctor import machine;"
-        "machine.sandbox = lambda: machine.disk(); list(checks(Wish(suite='llada', offline=True)));"
+        "import sys; from harness.doctor import Request, checks; from harness.doctor import machine;"
+        "machine.sandbox = lambda: machine.disk(); list(checks(Request(suite='llada', offline=True)));"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -12,8 +12,8 @@ import torch
 from harness.distributed import Group, join
 from harness.errors import UserError
 from methods.backbones import create, save
-from tests.backbones import parallel_worker
 from tests.backbones.tiny import LLADA
+from tests.harness import parallel_worker
 from tests.harness.ranks import Ranks
 from tests.harness.tiny import write_suite
 

@@ -30,7 +30,7 @@ def ordered(sample: dict[str, Any]) -> dict[str, Any]:
     return {**known, **sample}
 
 
-def read_lines(path: Path, *, light: bool = False) -> Iterator[dict[str, Any]]:
+def read_samples(path: Path, *, light: bool = False) -> Iterator[dict[str, Any]]:
     """The samples of a file in its order; `light` leaves out the long keys, unparsed.
 
     A last line that is torn or garbage is left out. Raises StoreError naming file and line for a broken line before
@@ -85,7 +85,7 @@ def _is_last(path: Path, number: int) -> bool:
         return sum(1 for _ in file) == number
 
 
-def mend_tail(path: Path) -> int:
+def repair_tail(path: Path) -> int:
     """Make a file end at a line's end before appending to it; returns the number of bytes dropped.
 
     A complete last line that only lacks its newline gets it; a torn or garbage one is cut off.

@@ -9,30 +9,36 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.errors import UserError
+from harness.metrics import unscored
 from harness.runner.job import Job
 
 TOLERANCE = 1e-6  # percent
 
 
-def evaluate(job: Job, samples: list[dict[str, Any]]) -> dict[str, Any]:
+def evaluate(job: Job, samples: list[dict[str, Any]]) -> dict[str, Any] | None:
     """lm-eval's results entry of the task (`metric,filter` -> value) from the samples of the task's first documents.
 
-    The model it asks is our adapter, which finds every document stored. A sample whose scorer raised is handed over
-    as an empty text.
+    The model that it evaluates finds every document stored. Samples whose scorer raised are left out, as in the
+    summary; None when that is all of them.
     """
     from lm_eval.evaluator import simple_evaluate
     from lm_eval.tasks import TaskManager
 
-    from harness.adapter import StoredLM
+    from harness.runner.stored_model import StoredLM
 
-    protocol = job.choice.protocol
-    lm = StoredLM({sample["doc_id"]: sample for sample in samples}, job.reader.tokenizer)
+    protocol, task = job.choice.protocol, job.spec.task
+    with_score = [sample for sample in samples if not unscored(sample)]
+    if not with_score:
+        return None
+    all_scored = len(with_score) == len(samples)
+    lm = StoredLM(with_score, job.reader.tokenizer)
     with _quiet():
         results = simple_evaluate(
             model=lm,
             model_args={"run_id": job.run["run_id"]},
             tasks=[job.loaded.task],
-            limit=len(samples),
+            limit=len(samples) if all_scored else None,
+            samples=None if all_scored else {task: [sample["doc_id"] for sample in with_score]},
             system_instruction=protocol.system_text,
             apply_chat_template=protocol.chat_template,
             fewshot_as_multiturn=False,
@@ -40,7 +46,7 @@ def evaluate(job: Job, samples: list[dict[str, Any]]) -> dict[str, Any]:
             task_manager=TaskManager(include_defaults=False),
             log_samples=False,
         )
-    return {name: value for name, value in results["results"][job.spec.task].items() if "," in name}
+    return {name: value for name, value in results["results"][task].items() if "," in name}
 
 
 def agrees(results: Mapping[str, Any], summary: Mapping[str, Any]) -> bool:
@@ -48,9 +54,9 @@ def agrees(results: Mapping[str, Any], summary: Mapping[str, Any]) -> bool:
     return abs(100.0 * float(results[summary["metric"]]) - summary["accuracy"]) <= TOLERANCE
 
 
-def check(job: Job, results: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
-    """Raise UserError unless lm-eval's aggregate equals the store's accuracy."""
-    if not agrees(results, summary):
+def check(job: Job, results: Mapping[str, Any] | None, summary: Mapping[str, Any]) -> None:
+    """Raise UserError unless lm-eval's aggregate, where there is one, equals the store's accuracy."""
+    if results is not None and not agrees(results, summary):
         official = 100.0 * float(results[summary["metric"]])
         raise UserError(
             f"{job.folder.path}: lm-eval's {summary['metric']} is {official:.4f} %, the stored samples give "

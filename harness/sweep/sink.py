@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.sweep.progress import Board
 
 
-class Inbox:
+class Sink:
     """What one worker sends about one group. shared: the worker writes the store itself, nothing is written here."""
 
     def __init__(self, group: Group, board: Board, shared: bool) -> None:
@@ -81,11 +81,11 @@ class Inbox:
         return outcome
 
     def unfinished(self) -> list[RunSpec]:
-        """The runs whose end has not been told."""
+        """The runs whose end has not arrived."""
         return [spec for place, spec in enumerate(self._specs) if place not in self._ended]
 
     def rest(self, why: str) -> list[Outcome]:
-        """The runs whose end has not been told, as failed ones."""
+        """The runs whose end has not arrived, as failed ones."""
         from harness.runner.execute import Outcome
 
         self.close()

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.errors import words_of
-from harness.metrics import total_forwards
+from harness.errors import describe_error
+from harness.metrics import total_forwards, unscored
 from harness.runner.job import Job
-from harness.runner.parallel import Parts
-from harness.runner.plan import Planned
+from harness.runner.prompts import Prompt
+from harness.runner.rank_files import Parts
 from harness.runner.spec import RunSpec
 from harness.store import RunFolder
 
@@ -30,9 +30,10 @@ class Event:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a spec ended. state: `done` (decoded now), `stored` (nothing was missing) or `failed`.
+    """How a spec ended. state: `done` (decoded or scored now), `stored` (nothing was missing) or `failed`.
 
-    summary: over the documents the spec asks for. new: samples decoded now. errors: samples whose scorer raised.
+    summary: over the documents the spec asks for. new: samples decoded now. errors: samples whose scorer raised; they
+    have no score, the accuracy leaves them out, and the next run scores them.
     error: why it failed, one sentence or a traceback; `cause` is the exception itself. In a group of processes only
     the first one has summaries.
     """
@@ -58,7 +59,7 @@ Progress = Callable[[Event], None]
 
 
 @dataclass
-class Active:
+class RunState:
     """A run that is being written: its job, what this process decodes, and the running totals for the progress bar.
 
     parts: the other ranks' shares, seen by the first; None on a rank that writes such a part (`job.folder`) itself.
@@ -66,9 +67,10 @@ class Active:
 
     job: Job
     total: int
-    missing: list[Planned] = field(default_factory=list)
+    missing: list[Prompt] = field(default_factory=list)
     done: int = 0
     new: int = 0
+    scored: int = 0
     correct: int = 0
     tokens: int = 0
     forwards: int = 0
@@ -78,13 +80,13 @@ class Active:
     parts: Parts | None = field(default=None, repr=False)
 
     def store(self, line: dict[str, Any]) -> None:
-        """Append a finished sample to the run's file, count it, tell of it."""
+        """Append a finished sample to the run's file, count it and report it."""
         self.job.folder.append(line)
         self.new += 1
         self.add(line)
-        self.tell()
+        self.report()
 
-    def take_in(self) -> None:
+    def collect_parts(self) -> None:
         """Store what the other ranks have finished."""
         for line in self.parts.new() if self.parts is not None else ():
             self.store(line)
@@ -101,18 +103,19 @@ class Active:
     def add(self, sample: dict[str, Any]) -> None:
         """Count a stored sample."""
         self.done += 1
+        self.scored += not unscored(sample)
         self.correct += sample["correct"]
         self.tokens += sample["tokens"]
         self.forwards += total_forwards(sample["forwards"])
 
-    def tell(self, note: str = "") -> None:
+    def report(self, note: str = "") -> None:
         """Report where the run stands."""
         if self.progress is not None:
-            accuracy = 100.0 * self.correct / self.done if self.done else None
+            accuracy = 100.0 * self.correct / self.scored if self.scored else None
             tpf = self.tokens / self.forwards if self.forwards else None
             self.progress(Event(self.job.spec, self.job.run["run_id"], self.done, self.total, accuracy, tpf, note))
 
 
 def failed(spec: RunSpec, error: Exception, folder: RunFolder | None = None) -> Outcome:
     """The outcome of a run that `error` ended."""
-    return Outcome(spec, "failed", folder, error=words_of(error), cause=error)
+    return Outcome(spec, "failed", folder, error=describe_error(error), cause=error)

@@ -28,7 +28,7 @@ def part_of(folder: RunFolder, rank: int) -> RunFolder:
     return RunFolder(folder.path / f"{PART}{rank}")
 
 
-def take_up(folder: RunFolder, *, wait: float = 10.0) -> int:
+def recover_parts(folder: RunFolder, *, wait: float = 10.0) -> int:
     """Add what the parts of an interrupted parallel run hold to the run, and remove them; how many were added.
 
     `folder` is open. Raises BusyError when a process still writes its part after `wait` seconds.
@@ -47,16 +47,18 @@ def take_up(folder: RunFolder, *, wait: float = 10.0) -> int:
     return len(done) - before
 
 
-def same_run(group: Group, run: Mapping[str, Any]) -> None:
+def check_same_run(group: Group, run: Mapping[str, Any]) -> None:
     """Raise AgreedError on all ranks unless all of them are about to do the same run."""
-    told = group.agree({name: run[name] for name in IDENTITY})
-    for rank, other in enumerate(told):
-        differ = [f"{name} {told[0][name]} and {other[name]}" for name in IDENTITY if other[name] != told[0][name]]
+    identities = group.agree({name: run[name] for name in IDENTITY})
+    for rank, other in enumerate(identities):
+        differ = [
+            f"{name} {identities[0][name]} and {other[name]}" for name in IDENTITY if other[name] != identities[0][name]
+        ]
         if differ:
             raise AgreedError(f"Processes 0 and {rank} would do two different runs: {'; '.join(differ)}.", 1)
 
 
-def seen_by(group: Group, folder: RunFolder) -> None:
+def check_shared_folder(group: Group, folder: RunFolder) -> None:
     """Raise UserError if this rank does not see the run folder that the first rank has made."""
     if not (folder.path / "run.json").is_file():
         raise UserError(
