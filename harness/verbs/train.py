@@ -40,6 +40,7 @@ def train(
 ) -> None:
     """Distil a model; if interrupted, the same command continues from the last complete checkpoint."""
     from harness import training
+    from harness.runner import provenance
     from harness.settings import parse
     from harness.show import print_json
     from harness.suites import load_suite
