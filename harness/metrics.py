@@ -157,7 +157,7 @@ def summarise(run: Mapping[str, Any], samples: Iterable[Sample]) -> dict[str, An
     decoded = [row for row in rows if total_forwards(row["forwards"])]
     forwards = [total_forwards(row["forwards"]) for row in decoded]
     kept, seconds = [row["tokens"] for row in decoded], sum(row["seconds"] for row in rows)
-    sessions = run.get("sessions") or []
+    sessions, actual = run.get("sessions") or [], ran(rows)
     return {
         **{name: run[name] for name in ("run_id", "suite", "method", "task", "protocol", "setting", "seed")},
         "n_samples": len(rows),
@@ -168,11 +168,13 @@ def summarise(run: Mapping[str, Any], samples: Iterable[Sample]) -> dict[str, An
         "forwards": sum(forwards),
         "forwards_by_kind": {kind: sum(row["forwards"].get(kind, 0) for row in rows) for kind in KINDS},
         "positions": sum(row["positions"] for row in rows),
+        **actual,
         "tpf": tpf(rows),
         "tpf_ci95": _finite(bootstrap_ratio(kept, forwards, seed=0)),
         "tpf_sample_mean": tpf_sample_mean(rows),
         "tpf_compat": tpf_compat(rows),
         "tps": sum(row["tokens"] for row in rows) / seconds if seconds > 0 else None,
+        "tps_reused": actual["forwards_run"] < sum(forwards),
         "decode_seconds": seconds,
         "batch_size": _common(sessions, "batch_size"),
         "device": _common(sessions, "device"),
@@ -181,6 +183,18 @@ def summarise(run: Mapping[str, Any], samples: Iterable[Sample]) -> dict[str, An
         "errors": sum(row["outcome"] == "error" for row in rows),
         "outcomes": _counts(row["outcome"] for row in rows),
         "lm_eval": None,  # what is not asked is not measured: the runner fills it in
+    }
+
+
+def ran(samples: Iterable[Sample]) -> dict[str, int]:
+    """`forwards_run`, `positions_run`: what really ran, less than `forwards` and `positions` with canvases reused.
+
+    Draft forwards never count. Samples of older versions have no such keys: everything ran.
+    """
+    rows = list(samples)
+    return {
+        "forwards_run": sum(row.get("forwards_run", total_forwards(row["forwards"])) for row in rows),
+        "positions_run": sum(row.get("positions_run", row["positions"]) for row in rows),
     }
 
 

@@ -90,7 +90,7 @@ def verify(folder: RunFolder, *, batch_size: int = 16, device: str = "auto", lim
     stored = {one.doc_id: stored[one.doc_id] for one in asked}
     requests = [request(job, one) for one in asked]
     again = {}
-    for result in decode_all(job.backbone, requests, batch_size, halved=lambda old, new: None):
+    for result in decode_all(job.backbone, requests, batch_size, halved=lambda old, new: None, reuse_mb=0):
         one = asked[result.index]
         again[one.doc_id] = decoded(job, one, result)
     differing = [doc_id for doc_id in sorted(stored) if _differs(stored[doc_id], again[doc_id])]

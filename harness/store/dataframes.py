@@ -82,11 +82,14 @@ SUMMARY_COLUMNS = (
     "empty_outputs",
     "truncated",
     "errors",
+    "forwards_run",
+    "positions_run",
+    "tps_reused",
 )
 POINT_COLUMNS = (
     *("suite", "task", "method", "source", "setting", "axis", "axis_value", "seed", "tpf", "accuracy", "tpf_lo"),
     *("tpf_hi", "acc_lo", "acc_hi", "n_samples", "nominal", "tokens", "forwards", "positions", "tps", "protocol"),
-    *("checkpoint", "data", "run_id", *LATER_COLUMNS),
+    *("checkpoint", "data", "run_id", *LATER_COLUMNS, "forwards_run", "positions_run", "tps_reused"),
 )
 
 

@@ -13,7 +13,7 @@ from harness.store.folder import RunFolder
 from harness.store.sessions import counted, united
 
 # what two machines may differ in for one document of one run
-_MACHINE = ("seconds",)
+_MACHINE = ("seconds", "forwards_run", "positions_run")
 
 
 class Merged(NamedTuple):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
 from harness.runner.spec import RunSpec
-from harness.sweep.grid import Group
+from harness.sweep.grid import Group, by_method
 from harness.sweep.sink import Sink
 
 if TYPE_CHECKING:
@@ -178,9 +178,14 @@ class Cluster:
 
 
 def _units(groups: Sequence[Group], workers: int) -> list[Group]:
-    """Whole groups while there are enough of them to keep the workers busy, single runs otherwise."""
-    if len(groups) >= 2 * workers:
-        return list(groups)
+    """The largest parts of which there are enough to keep the workers busy: groups, methods of them, single runs.
+
+    What is apart shares no canvases.
+    """
+    methods = [part for group in groups for part in by_method(group.specs)]
+    for parts in (list(groups), methods):
+        if len(parts) >= 2 * workers:
+            return parts
     return [Group(group.checkpoint, (spec,)) for group in groups for spec in group.specs]
 
 

@@ -15,6 +15,21 @@ if TYPE_CHECKING:
     from harness.runner.execute import Outcome
 
 
+COUNTS = ("forwards", "forwards_run", "positions", "positions_run")
+
+
+def ran_text(outcomes: Sequence[Outcome]) -> str:
+    """How many forward passes the runs' samples needed, how many of them ran, and what that means for TPS."""
+    summaries = [outcome.summary for outcome in outcomes if outcome.summary]
+    needed, ran = (sum(summary.get(name) or 0 for summary in summaries) for name in COUNTS[:2])
+    if ran == needed:
+        return f"{needed:,} forward passes, none reused."
+    return (
+        f"{needed:,} forward passes needed, {ran:,} run ({ran / needed:.0%}): canvases that runs have in common were "
+        "computed once. TPS of such runs is no speed of a method; for that, --no-reuse."
+    )
+
+
 def rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """One row per run, in the order of the plan; the reason of a failed one is its state."""
     found = [_row(outcome.spec, outcome.summary or {}, _state(outcome)) for outcome in outcomes]
@@ -39,6 +54,7 @@ def _row(spec: RunSpec, summary: dict[str, Any], state: str) -> dict[str, Any]:
         "n": summary.get("n_samples"),
         "accuracy": _rounded(summary.get("accuracy"), 1),
         "tpf": _rounded(summary.get("tpf"), 2),
+        **{name: summary.get(name) for name in COUNTS},
         "run": summary.get("run_id"),
         "state": state,
     }

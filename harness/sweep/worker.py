@@ -50,8 +50,9 @@ class Worker:
     def _restore(self, group: Group, stored: Stored) -> None:
         from harness.store import RunFolder
 
+        stores = {spec.method: store_of(spec) for spec in group.specs}
         for run_id, (run, samples, summary) in stored.items():
-            with RunFolder(store_of(group.specs[0]) / run_id).open(run) as folder:
+            with RunFolder(stores[run["method"]] / run_id).open(run) as folder:
                 known = folder.done()
                 missing = [sample for sample in samples if sample["doc_id"] not in known]
                 for sample in missing:
