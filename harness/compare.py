@@ -149,6 +149,11 @@ def compare(a: Side, b: Side, *, any_protocol: bool = False, seed: int = 0, draw
     if n == 0:
         raise UsageError(f"{a.name} and {b.name} share no document; run both with the same --limit.")
     for part, points in ((a, a.points), (b, b.points)):
+        if missing := sum(run.unscored for run in points):
+            notes.append(
+                f"{part.name} has {missing} samples without a score, because the scorer raised; they are left out. "
+                "Run its command again, which scores them without decoding."
+            )
         if (most := max(map(len, points))) > n:
             notes.append(f"{part.name} has {most} documents; only the {n} shared ones are compared.")
     single = not a.curve and not b.curve

@@ -31,7 +31,7 @@ def library_config(config: ModelConfig, attention: str = "sdpa") -> Any:
         "eos_token_id": None,
         "pad_token_id": None,
     }
-    config: Any
+    made: Any
     if config.family == "llama":
         made = LlamaConfig(**keys, head_dim=config.head_dim, attention_bias=config.out_bias)
     elif config.family == "qwen2":

@@ -100,6 +100,19 @@ def test_what_a_killed_larger_run_left_behind_does_not_count(tmp_path: Path) -> 
         side("aaaa", [tmp_path])
 
 
+def test_a_sample_whose_scorer_raised_is_no_wrong_answer(tmp_path: Path) -> None:
+    path = write_run(tmp_path, "aaaa", 1.0, 2.0, n=8)
+    write_run(tmp_path, "bbbb", 1.0, 2.0, n=8)
+    with RunFolder(path).open(RunFolder(path).run()) as folder:
+        samples = list(folder.samples())
+        folder.rewrite([{**s, "correct": 0, "outcome": "error"} if s["doc_id"] < 3 else s for s in samples])
+    result = compare(side("aaaa", [tmp_path]), side("bbbb", [tmp_path]))
+    assert result.n_shared == 5
+    assert result.accuracy is not None
+    assert (result.accuracy.only_a, result.accuracy.only_b) == (0, 0)
+    assert [note for note in result.notes if "3 samples without a score" in note]
+
+
 def test_a_run_and_itself(tmp_path: Path) -> None:
     write_run(tmp_path, "aaaa", 0.6, 3.0)
     result = compare(side("aaaa", [tmp_path]), side("aaaa", [tmp_path]))
