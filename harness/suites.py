@@ -24,9 +24,9 @@ _KEYS = {"name", "title", "arch", "context", "data", "source", "notes", "checkpo
 
 @dataclass(frozen=True)
 class CheckpointRef:
-    """Where a checkpoint lies: `package:mini/base`, `hub:org/name[@revision]` or a folder.
+    """Where a checkpoint is found: `package:mini/base`, `hub:org/name[@revision]` or a folder.
 
-    adapter: a LoRA (folder or hub id) laid over it. note: what a reader should know of it.
+    adapter: a LoRA (folder or hub id) applied on top. note: what a reader should know of it.
     """
 
     source: str

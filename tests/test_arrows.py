@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("harness", "methods", "tasks", "reports")
-# room -> what no file of it may import, not even inside a function
+PACKAGES = ("harness", "methods", "tasks", "reports")
+# package -> what no file of it may import, not even inside a function
 NEVER = {
     "tasks": {"harness", "methods", "reports", "torch", "transformers"},
     "methods": {"harness", "tasks", "reports"},
@@ -43,18 +43,18 @@ def imports(file: Path) -> Iterator[tuple[str, bool]]:
                     yield inner.module, top
 
 
-def files(room: str) -> list[Path]:
-    """Every source file of a room."""
-    return sorted((ROOT / room).rglob("*.py"))
+def files(package: str) -> list[Path]:
+    """Every source file of a package."""
+    return sorted((ROOT / package).rglob("*.py"))
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_the_arrows_hold(room: str) -> None:
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_arrows_hold(package: str) -> None:
     wrong = [
         f"{file.relative_to(ROOT)} imports {module}"
-        for file in files(room)
+        for file in files(package)
         for module, _ in imports(file)
-        if module.split(".")[0] in NEVER[room]
+        if module.split(".")[0] in NEVER[package]
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -71,11 +71,11 @@ def every_import(file: Path, modules: Iterable[str] = ()) -> Iterator[str]:
 
 
 def module_files() -> dict[str, Path]:
-    """Module name -> source file, of every room."""
+    """Module name -> source file, of every package."""
     return {
         ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
-        for room in ROOMS
-        for file in files(room)
+        for package in PACKAGES
+        for file in files(package)
     }
 
 
@@ -148,8 +148,8 @@ def test_the_instrument_imports_heavy_packages_only_inside_functions() -> None:
 def test_every_file_says_what_it_is() -> None:
     without = [
         str(file.relative_to(ROOT))
-        for room in ROOMS
-        for file in files(room)
+        for package in PACKAGES
+        for file in files(package)
         if not ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))
     ]
     assert not without

@@ -110,7 +110,7 @@ class RunState:
         self.forwards += total_forwards(sample["forwards"])
 
     def report(self, note: str = "") -> None:
-        """Report where the run stands."""
+        """Report the state of the run."""
         if self.progress is not None:
             accuracy = 100.0 * self.correct / self.scored if self.scored else None
             tpf = self.tokens / self.forwards if self.forwards else None

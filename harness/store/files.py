@@ -27,7 +27,7 @@ def dumps(value: Any) -> str:
 def write_atomic(path: Path, parts: str | Iterable[str]) -> None:
     """Replace `path` by the text in `parts`, completely or not at all.
 
-    Raises StoreError when the folder is not writable or the disk is full; the old file then still stands.
+    Raises StoreError when the folder is not writable or the disk is full; the old file is then still there.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

@@ -32,7 +32,7 @@ def compare(
     draws: int = typer.Option(None, "--draws", min=100, help="Resamplings; 2000, and 10000 with --suite."),
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
-    """Compare two runs or curves on the same documents, or rows over all tasks: paired tests, and what can be said."""
+    """Compare two runs or curves on the same documents, or rows over all tasks: paired tests and a verdict."""
     from harness.errors import UsageError
 
     if suite is not None:

@@ -47,7 +47,7 @@ def trajectories(
     out: Path | None = typer.Option(None, help="Folder of the shards; run again to continue."),
     json: bool = typer.Option(False, "--json", help="The counts as JSON on stdout."),
 ) -> None:
-    """Decode training problems one token per forward and store the order of commitment; run again to continue."""
+    """Decode training problems one token per forward pass and store the order of commitment; run again to continue."""
     from harness import training
     from harness.runner.models import reader_of
     from harness.show import print_json

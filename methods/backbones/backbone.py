@@ -79,7 +79,7 @@ class Backbone:
 
         On CUDA in the mode `reduce-overhead`, which replays a CUDA graph for every shape met before; windows are
         widened to a multiple of 32 positions so that there are few. On a CPU shapes stay as they are. The result of
-        a forward is then only good until the next one. The first forward pass includes the compilation.
+        a forward pass is then only valid until the next one. The first forward pass includes the compilation.
         """
         cuda = self.device.type == "cuda"
         self._run = torch.compile(self._through, dynamic=True, mode="reduce-overhead" if cuda else None)

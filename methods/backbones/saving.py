@@ -31,13 +31,13 @@ def save(
     names = list(expected(backbone.config))
     sizes = {name: state[name].numel() * kind.itemsize for name in names}
     groups: list[list[str]] = [[]]
-    room = shard_bytes
+    free = shard_bytes
     for name in names:
-        if groups[-1] and sizes[name] > room:
+        if groups[-1] and sizes[name] > free:
             groups.append([])
-            room = shard_bytes
+            free = shard_bytes
         groups[-1].append(name)
-        room -= sizes[name]
+        free -= sizes[name]
     config = dict(backbone.config.hub) | _ids(backbone) | {"torch_dtype": str(kind).removeprefix("torch.")}
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     _write(folder, groups, state, kind, backbone.config.arch)

@@ -67,7 +67,7 @@ def test_an_undecided_accuracy_is_bounded_not_called_equal(tmp_path: Path) -> No
     write_run(tmp_path, "aaaa", 0.60, 4.0)
     write_run(tmp_path, "bbbb", 0.61, 2.0)
     result = compare(side("aaaa", [tmp_path]), side("bbbb", [tmp_path]))
-    assert "no difference can be told from chance" in result.verdict[0]
+    assert "no difference distinguishable from chance" in result.verdict[0]
     assert "2.00 times as parallel; 80 documents cannot tell its accuracy from the other's (" in result.verdict[-1]
     assert "is not excluded" in result.verdict[-1]
 
