@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.store.errors import StoreError
+from harness.errors import StoreError
 
 SYNC_EVERY = 5.0  # seconds between two fsyncs of an append-only file: what a power cut may cost
 
