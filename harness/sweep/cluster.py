@@ -3,7 +3,7 @@
 The driver hands each worker one group of runs at a time and prefers groups whose checkpoint the worker has loaded.
 With `shared=False` a worker keeps its runs in a folder of its own node and streams every finished sample to the
 driver, which alone writes the store; a group that is taken up again begins with the samples that have arrived. With
-`shared=True` the workers write the store themselves which must be on a file system that all machines mount.
+`shared=True` the workers write the store themselves; it must be on a file system that all machines mount.
 """
 
 from __future__ import annotations

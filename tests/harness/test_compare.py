@@ -68,7 +68,7 @@ def test_an_undecided_accuracy_is_bounded_not_called_equal(tmp_path: Path) -> No
     write_run(tmp_path, "bbbb", 0.61, 2.0)
     result = compare(side("aaaa", [tmp_path]), side("bbbb", [tmp_path]))
     assert "no difference distinguishable from chance" in result.verdict[0]
-    assert "2.00 times as parallel; 80 documents cannot tell its accuracy from the other's (" in result.verdict[-1]
+    assert "2.00 times as parallel; 80 documents cannot distinguish its accuracy from the other's (" in result.verdict[-1]
     assert "is not excluded" in result.verdict[-1]
 
 
@@ -117,7 +117,7 @@ def test_a_run_and_itself(tmp_path: Path) -> None:
     write_run(tmp_path, "aaaa", 0.6, 3.0)
     result = compare(side("aaaa", [tmp_path]), side("aaaa", [tmp_path]))
     assert result.aup.p == 1.0
-    assert "cannot tell the two apart" in result.verdict[-1]
+    assert "cannot distinguish the two" in result.verdict[-1]
 
 
 def test_curves_are_compared_by_their_aup(tmp_path: Path) -> None:
