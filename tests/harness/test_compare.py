@@ -68,8 +68,9 @@ def test_an_undecided_accuracy_is_bounded_not_called_equal(tmp_path: Path) -> No
     write_run(tmp_path, "bbbb", 0.61, 2.0)
     result = compare(side("aaaa", [tmp_path]), side("bbbb", [tmp_path]))
     assert "no difference distinguishable from chance" in result.verdict[0]
-    assert "2.00 times as parallel; 80 documents cannot distinguish its accuracy from the other's (" in result.verdict[-1]
-    assert "is not excluded" in result.verdict[-1]
+    verdict = result.verdict[-1]
+    assert "2.00 times as parallel; 80 documents cannot distinguish its accuracy from the other's (" in verdict
+    assert "is not excluded" in verdict
 
 
 @pytest.mark.parametrize("turned", [False, True])
