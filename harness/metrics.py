@@ -9,9 +9,9 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from harness.forwards import KINDS, total_forwards
 from harness.stats import bootstrap_ratio, unscored, wilson
-from methods.decoding.forwards import KINDS, total_forwards
-from tasks.stops import first_stop
+from tasks.stops import first_stop  # after `harness.forwards`, which checks that `tasks` is ours too
 
 COMPAT_RULES = ("d3llm", "tad")
 D3LLM_WARMUP = 10  # samples its evaluator leaves out of tokens and forwards

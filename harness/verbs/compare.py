@@ -21,7 +21,7 @@ def compare(
     suite: str = typer.Option(None, help="Compare rows (methods or labels) of this suite by their mean areas."),
     tasks: str = typer.Option("", help="With --suite: only these tasks, comma separated."),
     y_max: str = typer.Option("cohort", help="With --suite: cohort, method:NAME or file:PATH."),
-    any_protocol: bool = typer.Option(False, "--any-protocol", help="Compare although the protocols differ."),
+    any_protocol: bool = typer.Option(False, "--any-protocol", help="Compare even though the protocols differ."),
     mixed_curves: bool = typer.Option(
         False, "--mixed-curves", help="Allow one curve over different weights or tokenizers."
     ),

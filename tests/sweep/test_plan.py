@@ -84,7 +84,7 @@ class TestPlan:
             ("ar=0.5", {}, UsageError, "no axis"),
             ("=0.5", {}, UsageError, "neither"),
             ("nowhere.yaml", {}, UsageError, "cannot be read"),
-            ("", {"settings": {"gen_length": "-1"}}, UsageError, "at least 1"),
+            ("", {"settings": {"gen_length": "-1"}}, UsageError, "gen_length is an integer of at least 1"),
         ],
     )
     def test_mistakes_are_named(self, points: str, changes: dict[str, object], error: type, words: str) -> None:
@@ -114,7 +114,7 @@ def test_shards_hold_everything_once(items: list[int], parts: int) -> None:
 
 @given(st.integers(1, 8), st.integers(2, 10))
 def test_no_shard_gets_all_the_slow_points(points: int, parts: int) -> None:
-    """Curves of `parts` points assigned to `parts` machines: the slowest points of two curves go to two machines."""
+    """Curves of `parts` points dealt over `parts` machines: the slowest points of two curves go to two machines."""
     items = [(curve, point) for curve in range(2 * points) for point in range(parts)]
     slow = [sum(point == 0 for _, point in shard(items, part, parts)) for part in range(1, parts + 1)]
     assert max(slow) == points
