@@ -32,7 +32,7 @@ def checks(setup: Setup) -> Iterator[Finding]:
         raise unknown("dtype", setup.dtype, ["auto", *ITEM])
     yield from machine.findings(setup)
     if setup.checkpoint is not None:
-        yield from checkpoints.of_source("--checkpoint", setup.checkpoint, setup.adapter, setup)
+        yield from checkpoints.of_source("--checkpoint", setup.checkpoint, setup.adapter, setup, suite=suite)
     elif suite is not None:
         yield from checkpoints.of_suite(suite, setup)
     elif setup.adapter is not None:

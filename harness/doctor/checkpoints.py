@@ -23,7 +23,8 @@ def of_suite(suite: Suite, setup: Setup) -> Iterator[Finding]:
     """Every checkpoint that the suite names, and the reason where it names none for a method."""
     sizes: set[int] = set()
     for key, ref in suite.checkpoints.items():
-        for finding in of_source(f"{suite.name}.{key}", ref.source, setup.adapter or ref.adapter, setup, sizes):
+        adapter = setup.adapter or ref.adapter
+        for finding in of_source(f"{suite.name}.{key}", ref.source, adapter, setup, sizes, suite):
             yield finding
             if SILENT in finding.says:  # one time-out is enough
                 setup = replace(setup, offline=True)
@@ -33,11 +34,16 @@ def of_suite(suite: Suite, setup: Setup) -> Iterator[Finding]:
 
 
 def of_source(
-    name: str, source: str, adapter: str | None, setup: Setup, sizes: set[int] | None = None
+    name: str,
+    source: str,
+    adapter: str | None,
+    setup: Setup,
+    sizes: set[int] | None = None,
+    suite: Suite | None = None,
 ) -> Iterator[Finding]:
     """One checkpoint and its adapter: where it is, whether its files are complete, whether memory suffices.
 
-    sizes: parameter counts whose memory was already reported; filled here.
+    sizes: parameter counts whose memory was already reported; filled here. suite: the one it is to run under.
     """
     from methods.backbones import hub, published
     from methods.backbones.memory import parameters
@@ -57,6 +63,8 @@ def of_source(
     except MethodsError as error:
         yield Finding(name, "missing", str(error), f"hf download {place}" if kind == "hub" else "")
         return
+    if config is not None and suite is not None and (other := other_arch(source, config.arch, suite)):
+        yield Finding(f"{name} architecture", "missing", *other)
     if folder is None:
         yield download(name, place, revision, config, setup)
     if adapter is not None:
@@ -65,6 +73,24 @@ def of_source(
         yield memory_of(name, config, setup)
         if sizes is not None:
             sizes.add(parameters(config))
+
+
+def other_arch(source: str, arch: str, suite: Suite) -> tuple[str, str] | None:
+    """(what is wrong, the way out) for a diffusion checkpoint of another architecture than the suite's, else None.
+
+    The checkpoint of an autoregressive or block diffusion method fits into every suite.
+    """
+    from harness.errors import UsageError
+    from harness.suites import ARCHITECTURES, check_arch
+
+    if arch == "ar" or arch not in ARCHITECTURES:
+        return None
+    try:
+        check_arch(suite, "dllm", source, arch)
+    except UsageError as error:
+        problem, _, way = str(error).partition("; ")
+        return f"{problem}.", way
+    return None
 
 
 def inspect(folder: Path) -> ModelConfig:
