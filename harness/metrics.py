@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from harness.forwards import KINDS, total_forwards
-from harness.stats import bootstrap_ratio, wilson
+from harness.stats import bootstrap_ratio, unscored, wilson
+from tasks.stops import first_stop  # after `harness.forwards`, which checks that `tasks` is ours too
 
 COMPAT_RULES = ("d3llm", "tad")
 D3LLM_WARMUP = 10  # samples its evaluator leaves out of tokens and forwards
@@ -57,14 +58,14 @@ def _cut(
     """Number of ids before the earliest stop string, and their text without special ids."""
     pieces = ["" if token == mask else piece for token, piece in zip(ids, pieces, strict=True)]
     raw = "".join(pieces)
-    cut = min((at for stop in until if stop and (at := raw.find(stop)) >= 0), default=None)
+    cut = first_stop(raw, until)
     tokens, start, text = 0, 0, []
     for token, piece in zip(ids, pieces, strict=True):
-        if cut is not None and start >= cut:
+        if start >= cut and cut < len(raw):
             break
         tokens += token != mask
         if token not in skip:
-            text.append(piece if cut is None else piece[: cut - start])
+            text.append(piece[: cut - start])
         start += len(piece)
     return tokens, "".join(text)
 
@@ -131,11 +132,6 @@ def tpf_compat(samples: Sequence[Sample]) -> dict[str, float | None]:
         nfe = sum(n for _, n in pairs)
         found[rule] = sum(tokens for tokens, _ in pairs) / nfe if nfe else None
     return found
-
-
-def unscored(sample: Sample) -> bool:
-    """Whether the scorer raised on a stored sample: it is not a wrong answer, it has no score."""
-    return bool(sample["outcome"] == "error" and not sample.get("truncated"))
 
 
 def beginning(samples: Iterable[Row]) -> list[Row]:

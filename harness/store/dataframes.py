@@ -143,7 +143,7 @@ def _samples(folder: RunFolder, run: Row) -> pd.DataFrame:
     if not frames:
         return pd.DataFrame()
     frame = _concat(frames)
-    if run["finished"]:  # what lies beyond the summary is the rest of a larger run that was interrupted
+    if run["finished"]:  # samples beyond the summary are the rest of a larger run that was interrupted
         frame = frame[frame["doc_id"] < run["n_samples"]].reset_index(drop=True)
     if frame["doc_id"].duplicated().any():
         list(folder.samples(light=True))  # raises, naming the line

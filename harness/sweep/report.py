@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.metrics import unscored
 from harness.runner.spec import RunSpec
 from harness.stats import Samples, combine_seeds
 from harness.sweep.grid import run_text, setting_text
@@ -92,8 +91,7 @@ def _samples(outcome: Outcome) -> Samples:
     folder, limit = outcome.folder, outcome.spec.limit
     assert folder is not None
     lines = folder.samples(light=True)
-    within = (line for line in lines if limit is None or line["doc_id"] < limit)
-    return Samples.from_rows(line for line in within if not unscored(line))
+    return Samples.from_rows(line for line in lines if limit is None or line["doc_id"] < limit)
 
 
 def reason(outcome: Outcome) -> str:

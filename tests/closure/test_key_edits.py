@@ -142,7 +142,7 @@ EDITS: dict[str, tuple[Edit, set[str], set[tuple[str, str]]]] = {
     ),
     "doubled counts of kept tokens": (
         ("harness/metrics.py", r"tokens \+= token != mask", "tokens += 2 * (token != mask)"),
-        SWEEPS,
+        SWEEPS | TRAJECTORIES,
         ALL_RUNS,
     ),
     "an inverted sandbox verdict": (
