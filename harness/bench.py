@@ -22,7 +22,7 @@ from methods.decoding import Request
 from methods.decoding import decode as reusing
 
 decode = partial(reusing, reuse_mb=0)  # what is timed here is always computed
-FEW = 8  # tokens per forward while the overhead is measured: full-canvas forwards, but not one for every token
+FEW = 8  # tokens per forward pass while the overhead is measured: full-canvas forwards, but not one for every token
 ROWS = 8  # requests of an overhead measurement at least: at batch 1 one alone is over before the processor is warm
 CACHED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("fast_dllm_factor", {"cache": "none"}),

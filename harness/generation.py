@@ -28,7 +28,7 @@ def check_length(decoder: Any, gen_length: int, context: int) -> None:
     from methods.decoding import Request
 
     if gen_length >= context:
-        raise UsageError(f"gen_length={gen_length} leaves no room for a prompt in a context of {context}.")
+        raise UsageError(f"gen_length={gen_length} leaves no space for a prompt in a context of {context}.")
     for need in decoder.need:  # such as a block size that does not divide the generation length
         need(Request([0], gen_length, decoder))
 

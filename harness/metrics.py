@@ -9,8 +9,9 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from harness.stats import bootstrap_ratio, wilson
-from methods.decoding.forwards import KINDS, total_forwards
+from harness.forwards import KINDS, total_forwards
+from harness.stats import bootstrap_ratio, unscored, wilson
+from tasks.stops import first_stop  # after `harness.forwards`, which checks that `tasks` is ours too
 
 COMPAT_RULES = ("d3llm", "tad")
 D3LLM_WARMUP = 10  # samples its evaluator leaves out of tokens and forwards
@@ -40,7 +41,8 @@ def keep(
     pieces[j]: the text of output id j, joined they are the raw text. An id counts when its text begins before the
     earliest stop string, so one that the stop string cuts in half still counts. `skip`: special ids whose text is not
     part of the answer (they still count). `mask`: slots that were never committed; they neither count nor have text.
-    policy `strip` (a protocol's EOS policy) scores the text after an EOS too; the count is the same.
+    policy: a protocol's EOS policy. `strip` scores the text after an EOS too, and the count is the same; the others
+    end the text before the first EOS.
     """
     end = next((j for j, token in enumerate(output_ids) if token in eos), len(output_ids))
     tokens, text = _cut(output_ids[:end], pieces[:end], until, skip, mask)
@@ -56,14 +58,14 @@ def _cut(
     """Number of ids before the earliest stop string, and their text without special ids."""
     pieces = ["" if token == mask else piece for token, piece in zip(ids, pieces, strict=True)]
     raw = "".join(pieces)
-    cut = min((at for stop in until if stop and (at := raw.find(stop)) >= 0), default=None)
+    cut = first_stop(raw, until)
     tokens, start, text = 0, 0, []
     for token, piece in zip(ids, pieces, strict=True):
-        if cut is not None and start >= cut:
+        if start >= cut and cut < len(raw):
             break
         tokens += token != mask
         if token not in skip:
-            text.append(piece if cut is None else piece[: cut - start])
+            text.append(piece[: cut - start])
         start += len(piece)
     return tokens, "".join(text)
 
@@ -130,11 +132,6 @@ def tpf_compat(samples: Sequence[Sample]) -> dict[str, float | None]:
         nfe = sum(n for _, n in pairs)
         found[rule] = sum(tokens for tokens, _ in pairs) / nfe if nfe else None
     return found
-
-
-def unscored(sample: Sample) -> bool:
-    """Whether the scorer raised on a stored sample: it is not a wrong answer, it has no score."""
-    return bool(sample["outcome"] == "error" and not sample.get("truncated"))
 
 
 def beginning(samples: Iterable[Row]) -> list[Row]:

@@ -24,6 +24,10 @@ ReuseMb = Annotated[float, typer.Option(min=0, help="Memory in MB for canvases t
 NoReuse = Annotated[bool, typer.Option("--no-reuse", help="Compute every canvas again; the tokens are the same.")]
 Protocol = Annotated[str | None, typer.Option(metavar="SET", help="Another protocol set, such as llada-tad.")]
 Fidelity = Annotated[str, typer.Option(help="fixed, or compat: with the reference code's own behaviour.")]
+Label = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Names the row in tables; {method} stands for the method's name."),
+]
 Out = Annotated[str, typer.Option(help="The folder of all runs.")]
 Unconfined = Annotated[
     bool,
@@ -49,6 +53,7 @@ class RunOptions:
     no_reuse: NoReuse = False
     protocol: Protocol = None
     fidelity: Fidelity = "fixed"
+    label: Label = None
     out: Out = "results/runs"
     unconfined: Unconfined = False
 

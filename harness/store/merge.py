@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.store.errors import StoreError
+from harness.errors import StoreError
 from harness.store.find import find_runs
 from harness.store.folder import RunFolder
 from harness.store.sessions import counted, united

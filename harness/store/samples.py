@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.store.errors import StoreError
+from harness.errors import StoreError
 
 FRAME = (
     *("doc_id", "prompt_hash", "prompt_tokens", "outcome", "correct", "stop_reason", "forwards", "nfe", "positions"),

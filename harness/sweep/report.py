@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.metrics import unscored
 from harness.runner.spec import RunSpec
 from harness.stats import Samples, combine_seeds
-from harness.sweep.grid import label, setting_text
+from harness.sweep.grid import run_text, setting_text
 
 if TYPE_CHECKING:
     from harness.runner.execute import Outcome
@@ -32,7 +31,11 @@ def ran_text(outcomes: Sequence[Outcome]) -> str:
 
 def rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """One row per run, in the order of the plan; the reason of a failed one is its state."""
-    return [_row(outcome.spec, outcome.summary or {}, _state(outcome)) for outcome in outcomes]
+    found = [_row(outcome.spec, outcome.summary or {}, _state(outcome)) for outcome in outcomes]
+    labels = [outcome.folder.run().get("label") if outcome.folder else outcome.spec.label for outcome in outcomes]
+    if any(labels):
+        return [{**row, "label": label} for row, label in zip(found, labels, strict=True)]
+    return found
 
 
 def _state(outcome: Outcome) -> str:
@@ -88,8 +91,7 @@ def _samples(outcome: Outcome) -> Samples:
     folder, limit = outcome.folder, outcome.spec.limit
     assert folder is not None
     lines = folder.samples(light=True)
-    within = (line for line in lines if limit is None or line["doc_id"] < limit)
-    return Samples.from_rows(line for line in within if not unscored(line))
+    return Samples.from_rows(line for line in lines if limit is None or line["doc_id"] < limit)
 
 
 def reason(outcome: Outcome) -> str:
@@ -105,7 +107,7 @@ def failures_text(outcomes: Sequence[Outcome]) -> str:
         return ""
     lines = [f"{len(failed)} of {len(outcomes)} runs failed:"]
     for outcome in failed:
-        lines += [f"  {label(outcome.spec)}: {reason(outcome)}", f"    {outcome.spec.command()}"]
+        lines += [f"  {run_text(outcome.spec)}: {reason(outcome)}", f"    {outcome.spec.command()}"]
     return "\n".join(lines)
 
 

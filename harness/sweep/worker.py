@@ -70,7 +70,7 @@ class Worker:
 
 
 class EventForwarder:
-    """Stands in for the progress board: what the runner reports becomes messages to the driver."""
+    """Takes the progress board's place on a worker: what the runner reports becomes messages to the driver."""
 
     def __init__(self, group: Group, messages: queue.SimpleQueue[Message | None], shared: bool) -> None:
         self._places = {repr(spec): place for place, spec in enumerate(group.specs)}

@@ -111,7 +111,7 @@ class Scorer(Policy, ABC):
     def __call__(self, logits: Tensor, state: State, row: Tensor, pos: Tensor) -> tuple[Tensor, Tensor]:
         """(token [N], cost [N] float64) of `logits` [N, V], which belong to (`row`, `pos`) [N] of the batch.
 
-        Every scored position of a forward comes once; rows of uneven width come in two calls. Memory is written in
+        Every scored position of a forward pass comes once; rows of uneven width come in two calls. Memory is written in
         place. `state.forwards` does not count this forward yet.
         """
 
