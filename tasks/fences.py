@@ -45,7 +45,8 @@ def separated(text: str) -> str:
 
     Fences stay as fences; special tokens spelled as text and tags such as `</code>` become line ends, and what stands
     behind an end-of-text token goes. So do the marks of a quotation and of an interactive session (`>>>`) around code,
-    and prose on the line of a one-line function. No-break and invisible spaces, which Python refuses, become spaces and nothing.
+    and prose on the line of a one-line function. No-break and invisible spaces, which Python refuses, become spaces
+    and nothing.
     """
     end = next((match.start() for match in _END.finditer(text) if text[: match.start()].strip()), len(text))
     text = text[:end]
