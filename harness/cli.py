@@ -35,7 +35,6 @@ app = typer.Typer(
     cls=Verbs,
     help="Accuracy under parallel decoding for diffusion language models: run, sweep, report.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )

@@ -10,7 +10,32 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-Suite = Annotated[str, typer.Option(help="A suite of `harness ls suites`.")]
+RUNS = "results/runs"
+REPORT = "out/report"  # where `harness report` writes unless --out names another folder
+
+
+def methods() -> list[str]:
+    """The methods' names, for shell completion."""
+    from methods.registry import names
+
+    return names()
+
+
+def tasks() -> list[str]:
+    """The tasks' names, for shell completion."""
+    from tasks import protocols
+
+    return list(protocols.tasks())
+
+
+def suites() -> list[str]:
+    """The suites' names, for shell completion."""
+    from harness.suites import suite_names
+
+    return suite_names()
+
+
+Suite = Annotated[str, typer.Option(help="A suite of `harness ls suites`.", autocompletion=suites)]
 Set = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="A setting; may be given several times.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Rows decoded together; changes the speed, not the tokens.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N documents; a larger limit continues later.")]
@@ -28,6 +53,17 @@ Unconfined = Annotated[
     typer.Option("--allow-unconfined-code", help="Execute generated code even if this machine cannot confine it."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Format = Annotated[str, typer.Option("--format", metavar="table|md|csv|json", help="How the rows are written.")]
+
+
+def form(name: str, as_json: bool) -> str:
+    """The format that --format and --json ask for. Raises UsageError for an unknown one."""
+    from harness.errors import unknown
+    from harness.layout import FORMATS
+
+    if name not in FORMATS:
+        raise unknown("format", name, FORMATS)
+    return "json" if as_json else name
 
 
 @dataclass(frozen=True)
@@ -45,7 +81,7 @@ class RunOptions:
     compile: Compile = False
     protocol: Protocol = None
     fidelity: Fidelity = "fixed"
-    out: Out = "results/runs"
+    out: Out = RUNS
     unconfined: Unconfined = False
 
     def spec(self, **more: Any) -> Any:

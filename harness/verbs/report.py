@@ -8,7 +8,9 @@ from typing import Any
 
 import typer
 
-EXAMPLE = "Example:  harness report --runs results/runs --published --suite llada --out results/report"
+from harness.options import REPORT
+
+EXAMPLE = "Example:  harness report --runs results/runs --published --suite llada"
 SHOWN = 12  # warnings on the terminal
 
 
@@ -19,7 +21,7 @@ def report(
     published: bool = typer.Option(False, "--published", help="Add the points published by the d3LLM and TAD papers."),
     papers: str = typer.Option("d3llm,tad", help="Whose published points: d3llm, tad or both."),
     suite: str = typer.Option(None, help="Only this suite."),
-    out: Path = typer.Option(..., help="Folder for the files; existing ones are replaced."),
+    out: Path = typer.Option(Path(REPORT), help="Folder for the files; existing ones are replaced."),
     y_max: str = typer.Option(
         "cohort", help="cohort, published:PAPER, method:NAME or file:PATH (YAML: suite -> task -> percent)."
     ),

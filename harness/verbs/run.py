@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from harness import options as options_
 from harness.options import Json, RunOptions, Set, with_run_options
 
 if TYPE_CHECKING:
@@ -21,8 +22,12 @@ VERIFY = ("verify", "limit", "batch_size", "device", "out", "json")  # a stored 
 @with_run_options
 def run(
     ctx: typer.Context,
-    method: str | None = typer.Option(None, "--method", "-m", help="A method of `harness ls methods`."),
-    task: str | None = typer.Option(None, "--task", "-t", help="A task of `harness ls tasks`."),
+    method: str | None = typer.Option(
+        None, "--method", "-m", help="A method of `harness ls methods`.", autocompletion=options_.methods
+    ),
+    task: str | None = typer.Option(
+        None, "--task", "-t", help="A task of `harness ls tasks`.", autocompletion=options_.tasks
+    ),
     settings: Set = [],  # noqa: B006  (typer's way to say: may be repeated)
     seed: int = typer.Option(0, help="Seed of a method that samples."),
     fresh: bool = typer.Option(False, "--fresh", help="Set a stored run aside and start over."),

@@ -47,12 +47,12 @@ def _ids(folder: Any) -> str:
 
 def _print_run(folder: Any) -> None:
     from harness.metrics import summarise
-    from harness.show import print_table, summary_row
+    from harness.show import print_summary, print_table
 
     run, summary = folder.run(), folder.summary()
     samples = list(folder.samples(light=True)) if summary is None else []
     if summary or samples:
-        print_table([summary_row(summary or summarise(run, samples))])
+        print_summary(summary or summarise(run, samples))
     if summary is None:
         print(f"Not finished: {len(samples)} samples so far. The command that started it continues it.")
     last = (run.get("sessions") or [{}])[-1]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example: harness sweep --suite mini --methods tad_speed,d3llm --tasks gsm8k --limit 100 --dry-run"
 
+GIVES_WAY = ("path", "folder", "limit", "seed", "state", "NFE")  # the columns a narrow terminal does without
+
 
 @with_run_options
 def sweep(
@@ -96,7 +98,8 @@ def _show_plan(specs: list[RunSpec], documents: int, as_json: bool) -> list[dict
             costs = estimate(groups(specs), documents, status.update)
         rows, last = [cost.row() for cost in costs], total(costs)
     if not as_json:
-        print_table(rows, short={"documents": "docs", "remaining": "left", "forwards": "NFE"})
+        short = {"documents": "docs", "remaining": "left", "forwards": "NFE"}
+        print_table([{short.get(name, name): value for name, value in row.items()} for row in rows], give_way=GIVES_WAY)
         print(last)
     return rows
 
@@ -136,13 +139,14 @@ def _run(specs: list[RunSpec], executor: Executor, refinement: Any, out: str, su
     if as_json:
         _print_json({"runs": table, "seeds": seeds})
     else:
-        print_table(table, short={"accuracy": "acc %"})
+        shown = [{"acc %" if name == "accuracy" else name: value for name, value in row.items()} for row in table]
+        print_table(shown, give_way=GIVES_WAY)
         if seeds:
             print("\nSeeds combined (documents are resampled; sd is the spread between seeds):")
             print_table(seeds)
     if text := failures_text(outcomes):
         typer.echo(text, err=True)
-    typer.echo(f"Plot it: harness report --runs {out} --suite {suite} --out report", err=True)
+    typer.echo(f"Plot it: harness report --runs {out} --suite {suite}", err=True)
     if any(outcome.state == "failed" or outcome.errors for outcome in outcomes):
         raise typer.Exit(1)
 
