@@ -67,6 +67,31 @@ class Comparison:
     notes: tuple[str, ...]
     verdict: tuple[str, ...]
 
+    def rows(self) -> list[dict[str, Any]]:
+        """One row per measure: A and B where the measure has a value for each, A - B, its 95 % interval, p.
+
+        Accuracy is in percentage points over the `n` documents that both sides have.
+        """
+        found: dict[str, AccuracyPair | Difference | None] = {"accuracy": self.accuracy, "tpf": self.tpf}
+        found |= {"aup_clipped": self.aup_clipped, "aup": self.aup}
+        rows = [
+            {
+                "row_a": self.a,
+                "row_b": self.b,
+                "metric": name,
+                "a": getattr(pair, "a", None),
+                "b": getattr(pair, "b", None),
+                "difference": pair.difference,
+                "lo": pair.low,
+                "hi": pair.high,
+                "p": pair.p,
+                "n": self.n_shared,
+            }
+            for name, pair in found.items()
+            if pair is not None
+        ]
+        return [_plain(row) for row in rows]
+
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain JSON values; what is not defined (nan) becomes null."""
         return _plain(asdict(self))

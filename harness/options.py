@@ -38,14 +38,34 @@ def suites() -> list[str]:
 Suite = Annotated[str, typer.Option(help="A suite of `harness ls suites`.", autocompletion=suites)]
 Set = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="A setting; may be given several times.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Rows decoded together; changes the speed, not the tokens.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N documents; a larger limit continues later.")]
+
+
+def _parsed_limit(text: str) -> float:
+    from harness.documents import limit
+
+    return limit(text)
+
+
+Limit = Annotated[
+    float | None,
+    typer.Option(
+        parser=_parsed_limit,
+        metavar="N|SHARE",
+        help="Only the first N documents, or that share of all (0.1); a larger limit continues later.",
+    ),
+]
+Samples = Annotated[
+    str | None, typer.Option(metavar="3,17-20", help="Only these documents, by id; they are stored, without a summary.")
+]
 DataDir = Annotated[str | None, typer.Option(help="Read the tasks' rows from DIR/DATASET/test.jsonl.")]
 Checkpoint = Annotated[str | None, typer.Option(metavar="PATH|HUB_ID", help="Weights instead of the suite's.")]
 Adapter = Annotated[str | None, typer.Option(metavar="PATH", help="A LoRA adapter on top of the weights.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8 or nf4.")]
 Compile = Annotated[bool, typer.Option("--compile", help="Compile the model with torch.compile; pays on long runs.")]
-Protocol = Annotated[str | None, typer.Option(metavar="SET", help="Another protocol set, such as llada-tad.")]
+Protocol = Annotated[
+    str | None, typer.Option(metavar="SET|FILE", help="Another protocol set, such as llada-tad, or a file.")
+]
 Fidelity = Annotated[str, typer.Option(help="fixed, or compat: with the reference code's own behaviour.")]
 Out = Annotated[str, typer.Option(help="The folder of all runs.")]
 Unconfined = Annotated[
@@ -72,6 +92,7 @@ class RunOptions:
 
     suite: Suite = "mini"
     limit: Limit = None
+    samples: Samples = None
     batch_size: BatchSize = 16
     data_dir: DataDir = None
     checkpoint: Checkpoint = None

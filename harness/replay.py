@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,11 @@ def plain(text: str) -> str:
     return text.translate({code: 0x2400 + code for code in range(32) if code != 10} | {127: 0x2421})
 
 
+def quoted(piece: str) -> str:
+    """A piece of text in double quotes, its line ends and control characters escaped."""
+    return json.dumps(piece, ensure_ascii=False)
+
+
 def coloured(pieces: Sequence[str], trace: Sequence[int], kept: int | None = None) -> Any:
     """A Rich text of all pieces; what was generated after the kept part is dim, slots never committed struck out."""
     from rich.text import Text
@@ -42,7 +48,7 @@ def by_forward(pieces: Sequence[str], trace: Sequence[int]) -> list[dict[str, An
     rows = []
     for step in sorted(set(trace) - {0}):
         placed = [(place, piece) for place, piece in enumerate(pieces) if trace[place] == step]
-        shown = " ".join(f"{place}:{piece!r}" for place, piece in placed)
+        shown = " ".join(f"{place}:{quoted(piece)}" for place, piece in placed)
         rows.append({"forward": step, "tokens": len(placed), "committed (position:text)": shown})
     return rows
 

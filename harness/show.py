@@ -10,6 +10,11 @@ from typing import Any
 from harness import layout
 
 
+def json_text(value: Any) -> str:
+    """A value of a file as one line of JSON: no Python spelling of null, true and lists reaches a reader."""
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
 def print_json(value: Any) -> None:
     """Write one JSON document to stdout."""
     print(json.dumps(value, ensure_ascii=False, indent=2, default=str))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from harness import options
-from harness.options import Format
+from harness.options import RUNS, Format
 
 app = typer.Typer(help="List methods, tasks, suites or runs.", no_args_is_help=True)
 EXAMPLE = "Example: harness ls runs --task gsm8k --sort tpf"
@@ -128,7 +129,7 @@ SORTS = ("path", "method", "task", "tpf", "accuracy", "n_samples", "started")
 
 @app.command("runs")
 def runs(
-    out: list[str] = typer.Option(["results/runs"], "--out", "--runs", help="Stores to list."),
+    out: list[str] = typer.Option([RUNS], "--out", "--runs", help="Stores to list."),
     suite: str | None = typer.Option(None, help="Only this suite."),
     method: str | None = typer.Option(None, "--method", "-m", help="Only this method."),
     task: str | None = typer.Option(None, "--task", "-t", help="Only this task."),
@@ -148,7 +149,8 @@ def runs(
     if key not in SORTS:
         raise unknown("column to sort by", sort, SORTS)
     wanted = {"suite": suite, "method": method, "task": task, "finished": finished}
-    rows = [_run_row(folder) for folder in find_runs(out)]
+    nothing = out == [RUNS] and not Path(RUNS).exists()  # the store is made by the first run
+    rows = [] if nothing else [_run_row(folder) for folder in find_runs(out)]
     rows = [row for row in rows if all(value in (None, row[name]) for name, value in wanted.items())]
     rows.sort(key=lambda row: (row[key] is not None, row[key] or 0) if key in NUMBERS else str(row[key]))
     rows = rows[::-1] if sort.startswith("-") else rows

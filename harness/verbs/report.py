@@ -46,11 +46,14 @@ def report(
     as_json: bool = typer.Option(False, "--json", help="List the written files as JSON on stdout."),
 ) -> None:
     """Write leaderboard, AUP and points (CSV, Markdown, LaTeX), figures (PNG, SVG, PDF) and index.html."""
+    from harness.errors import UsageError
     from harness.show import print_json, print_table
     from reports.collect import collect
     from reports.errors import ReportError
     from reports.write import write_report
 
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out} is a file; it takes a folder, such as {REPORT}.")
     start = time.perf_counter()
     folders = list(runs) or ([] if published else [Path("results/runs")])
     chosen = [name.strip() for name in papers.split(",") if name.strip()] if published else []
