@@ -106,12 +106,12 @@ class SweepResult:
     """The runs of a sweep, in the order of its plan. `failed`: why, a sentence for each run that did not finish."""
 
     def __init__(self, outcomes: Sequence[Outcome]) -> None:
-        from harness.sweep.grid import label
+        from harness.sweep.grid import run_text
         from harness.sweep.report import reason
 
         self._outcomes = tuple(outcomes)
         self.runs = [RunResult(one) for one in outcomes if one.summary is not None]
-        self.failed = [f"{label(one.spec)}: {reason(one)}" for one in outcomes if one.state == "failed"]
+        self.failed = [f"{run_text(one.spec)}: {reason(one)}" for one in outcomes if one.state == "failed"]
 
     def to_frame(self) -> pd.DataFrame:
         """One row per run: method, task, setting, seed, n, accuracy in percent, TPF, run id, state."""

@@ -67,6 +67,10 @@ Protocol = Annotated[
     str | None, typer.Option(metavar="SET|FILE", help="Another protocol set, such as llada-tad, or a file.")
 ]
 Fidelity = Annotated[str, typer.Option(help="fixed, or compat: with the reference code's own behaviour.")]
+Label = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Names the row in tables; {method} stands for the method's name."),
+]
 Out = Annotated[str, typer.Option(help="The folder of all runs.")]
 Unconfined = Annotated[
     bool,
@@ -102,6 +106,7 @@ class RunOptions:
     compile: Compile = False
     protocol: Protocol = None
     fidelity: Fidelity = "fixed"
+    label: Label = None
     out: Out = RUNS
     unconfined: Unconfined = False
 

@@ -35,7 +35,8 @@ class Profile:
 
 ENTROPY, CONFIDENCE = "0,0.1,0.3,0.5,1", "1,0.98,0.9,0.7,0.5"
 POINTS = {
-    **dict.fromkeys(("multi_block", "dparallel", "d3llm", "d3llm_cache", "tad_quality", "tad_speed"), ENTROPY),
+    **dict.fromkeys(("multi_block", "multi_block_d3llm", "dparallel", "d3llm", "d3llm_cache"), ENTROPY),
+    **dict.fromkeys(("tad_quality", "tad_speed"), ENTROPY),
     **dict.fromkeys(("fast_dllm_prefix", "fast_dllm_dual", "d2f", "fast_dllm_v2"), CONFIDENCE),
     "fast_dllm_factor": "0,0.2,0.5,1,2",
     "ar_speculative": "0,2,5,10",

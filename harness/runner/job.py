@@ -15,12 +15,14 @@ from harness.closure.runs import code_version
 from harness.documents import chosen, limit, samples
 from harness.errors import UsageError, unknown
 from harness.generation import check_length, context_length
+from harness.labels import row_label
 from harness.packages import check_packages
 from harness.runner.models import ModelCache, ModelKey, reader_of
 from harness.runner.spec import RunSpec
-from harness.settings import layered
+from harness.settings import effective_eos_policy, layered
 from harness.store import RunFolder, run_id
 from harness.text import Reader
+from methods import registry
 
 if TYPE_CHECKING:
     from methods.method import Method
@@ -32,7 +34,10 @@ YAML = (".yaml", ".yml")
 
 @dataclass
 class Choice:
-    """What a spec means, before anything heavy is loaded. setting: every parameter of the method, as it will run."""
+    """What a spec means, before anything heavy is loaded.
+
+    setting: every parameter of the method, as it will run. label: what names the row, None for the method's name.
+    """
 
     spec: RunSpec
     suite: Any
@@ -41,6 +46,7 @@ class Choice:
     gen_length: int
     protocol: Protocol
     key: ModelKey
+    label: str | None = None
 
 
 @dataclass
@@ -72,8 +78,8 @@ def choose(spec: RunSpec) -> Choice:
     Raises UsageError (or the room's own error with exit code 2) naming the closest known name or the allowed range.
     """
     check_packages()
-    from harness.suites import load_suite
-    from methods import registry
+    from harness.suites import check_arch, load_suite
+    from methods.backbones.peek import known_arch
 
     suite = load_suite(spec.suite)
     method = registry.get(spec.method)
@@ -81,8 +87,10 @@ def choose(spec: RunSpec) -> Choice:
         raise UsageError(f"--batch-size {spec.batch_size} is not allowed: it is an integer of at least 1.")
     _check_documents(spec)
     protocol = protocol_of(spec.task, spec.protocol, suite)
-    setting, gen_length = layered(suite, method, spec.task, spec.settings, protocol.gen_length)
-    return Choice(spec, suite, method, setting, gen_length, protocol, _model_key(spec, suite, method))
+    setting, gen_length = layered(suite, method, spec.task, spec.settings, protocol.gen_length, protocol.eos_policy)
+    key = _model_key(spec, suite, method)
+    check_arch(suite, method.family, key.source, known_arch(key.source))
+    return Choice(spec, suite, method, setting, gen_length, protocol, key, _label(spec, suite, method))
 
 
 def _check_documents(spec: RunSpec) -> None:
@@ -121,6 +129,14 @@ def _model_key(spec: RunSpec, suite: Any, method: Method) -> ModelKey:
     return ModelKey(ref.source, spec.adapter or ref.adapter, spec.device, spec.dtype, spec.compile)
 
 
+def _label(spec: RunSpec, suite: Any, method: Method) -> str | None:
+    """--label, else the suite's own for its checkpoint as it stands there."""
+    if spec.label is not None or spec.checkpoint is not None or spec.adapter is not None:
+        return row_label(spec.label, method.name, registry.names())
+    where = f"{suite.name}: the label of checkpoints.{method.checkpoint},"
+    return row_label(suite.checkpoint(method.checkpoint).label, method.name, registry.names(), where)
+
+
 def load_data(choice: Choice) -> Loaded:
     """The task on the rows a choice asks for. Raises TasksError naming file and line."""
     import tasks
@@ -130,13 +146,14 @@ def load_data(choice: Choice) -> Loaded:
 
 def prepare(choice: Choice, models: ModelCache, loaded: Loaded | None = None) -> Job:
     """Load model and data (unless `loaded` has them) and name the run. Raises before anything is written."""
+    from harness.suites import check_arch
+
     spec, suite = choice.spec, choice.suite
     if choice.protocol.metric == "pass@1":
         confine_code(spec)
     loaded = loaded or load_data(choice)
     backbone = models.get(choice.key)
-    if choice.spec.checkpoint is None and backbone.arch != suite.arch and choice.method.family == "dllm":
-        raise UsageError(f"{choice.key.source} is a {backbone.arch} model, the suite {suite.name} is {suite.arch}.")
+    check_arch(suite, choice.method.family, choice.key.source, backbone.arch)
     decoder = choice.method.build(choice.setting, backbone.arch, spec.fidelity)
     context = context_length(suite, backbone)
     check_length(decoder, choice.gen_length, context)
@@ -181,6 +198,7 @@ def describe(choice: Choice, loaded: Loaded, backbone: Any, reader: Reader, cont
         "suite": choice.suite.name,
         "suite_source": spec.suite if spec.suite == choice.suite.name else str(Path(spec.suite).resolve()),
         "method": method.name,
+        "label": choice.label,
         "task": spec.task,
         "setting": choice.setting,
         "axis": method.axis,
@@ -192,6 +210,7 @@ def describe(choice: Choice, loaded: Loaded, backbone: Any, reader: Reader, cont
         **_protocol_file(spec.protocol),
         "protocol_version": protocol.version,
         "protocol_digest": protocol.digest,
+        "eos_policy": effective_eos_policy(protocol.eos_policy, choice.setting),
         "metric": f"{protocol.metric},{protocol.extraction}",
         "checkpoint": choice.key.source,
         "adapter": choice.key.adapter,

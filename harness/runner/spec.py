@@ -18,8 +18,8 @@ class RunSpec:
     samples: only these documents, such as `3,17-20`; they are stored like any, but the run gets no summary from them.
     checkpoint, adapter: instead of the
     suite's. protocol: the name of a protocol set instead of the suite's own. out: the store. fresh: set a stored run
-    aside and start over. unconfined: run generated code even where the sandbox cannot confine it. compile: see
-    `methods.backbones.Backbone.compile`.
+    aside and start over. label: names the row, see `harness.labels`. unconfined: run generated code even where the
+    sandbox cannot confine it. compile: see `methods.backbones.Backbone.compile`.
     """
 
     method: str
@@ -41,6 +41,7 @@ class RunSpec:
     fresh: bool = False
     unconfined: bool = False
     compile: bool = False
+    label: str | None = None
 
     @classmethod
     def of(cls, run: Mapping[str, Any], **changes: Any) -> RunSpec:
@@ -58,6 +59,7 @@ class RunSpec:
             "dtype": run["dtype"],
             "protocol": run.get("protocol_file") or run["protocol"].split("/")[0],
             "fidelity": run["fidelity"],
+            "label": run.get("label"),
         }
         return cls(**{**values, **changes})
 

@@ -90,7 +90,9 @@ def _show(outcome: Any, form: str) -> None:
     assert outcome.summary is not None
     assert outcome.folder is not None
     if form == "json":
-        print_json({**outcome.summary, "path": str(outcome.folder.path), "state": outcome.state, "new": outcome.new})
+        label = outcome.folder.run().get("label")
+        more = {"path": str(outcome.folder.path), "state": outcome.state, "new": outcome.new, "label": label}
+        print_json({**outcome.summary, **more})
     elif form == "table":
         print_result(outcome)
     else:
