@@ -42,6 +42,7 @@ app = typer.Typer(
 # the order of `harness --help`, by file name in harness/verbs; a file that is not named here comes after these
 ORDER = (
     "run",
+    "init",
     "sweep",
     "report",
     "table",

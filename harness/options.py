@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -76,8 +77,34 @@ Unconfined = Annotated[
     bool,
     typer.Option("--allow-unconfined-code", help="Execute generated code even if this machine cannot confine it."),
 ]
+Config = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="An experiment file (`harness init` writes one) instead of flags.")
+]
+PrintConfig = Annotated[bool, typer.Option("--print-config", help="Print the experiment file that these flags mean.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Format = Annotated[str, typer.Option("--format", metavar="table|md|csv|json", help="How the rows are written.")]
+
+
+def refuse_beside_config(context: typer.Context, allowed: Sequence[str]) -> dict[str, Any]:
+    """The fields of a RunSpec that flags override in an experiment file: those given and `allowed`.
+
+    Raises UsageError for another flag beside --config that the file would contradict.
+    """
+    from harness.errors import UsageError
+
+    given = {}
+    for option in context.command.params:
+        source = context.get_parameter_source(str(option.name))
+        if source is None or source.name != "COMMANDLINE" or option.name == "config":
+            continue
+        if option.name in OVERRIDES:
+            given[str(option.name)] = context.params[str(option.name)]
+        elif option.name not in allowed:
+            raise UsageError(f"{option.opts[0]} does not go with --config: the file says it. Leave it out.")
+    return given
+
+
+OVERRIDES = ("limit", "samples", "batch_size", "data_dir", "device", "dtype", "compile", "out", "unconfined")
 
 
 def form(name: str, as_json: bool) -> str:

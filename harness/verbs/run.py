@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from harness import options as options_
-from harness.options import Format, Json, RunOptions, Set, with_run_options
+from harness.options import (
+    Config,
+    Format,
+    Json,
+    PrintConfig,
+    RunOptions,
+    Set,
+    refuse_beside_config,
+    with_run_options,
+)
 
 if TYPE_CHECKING:
     from harness.runner.spec import RunSpec
@@ -22,6 +32,8 @@ VERIFY = ("verify", "limit", "batch_size", "device", "out", "form", "json")  # a
 @with_run_options
 def run(
     ctx: typer.Context,
+    config: Config = None,
+    print_config: PrintConfig = False,
     method: str | None = typer.Option(
         None, "--method", "-m", help="A method of `harness ls methods`.", autocompletion=options_.methods
     ),
@@ -43,6 +55,8 @@ def run(
     from harness.settings import parse
 
     def spec() -> RunSpec:
+        if config is not None:
+            return _only_run(config, refuse_beside_config(ctx, ("fresh", "form", "json")), fresh)
         if method is None or task is None:
             raise UsageError(
                 "harness run needs --method and --task (or --verify RUN); `harness ls methods` lists them."
@@ -50,6 +64,9 @@ def run(
         _refuse_several(method, task)
         return options.spec(method=method, task=task, settings=parse(settings), seed=seed, fresh=fresh)
 
+    if print_config:
+        _print_config(spec())
+        return
     as_json = options_.form(form, json) == "json"
     if verify is not None:
         _refuse_others(ctx)
@@ -59,6 +76,36 @@ def run(
     with only_first_rank_prints():
         ranks = join()
         _run(ranks.attempt(spec), ranks, options_.form(form, json))
+
+
+def _only_run(config: Path, changes: dict[str, Any], fresh: bool) -> RunSpec:
+    """The run of an experiment file that has one. Raises UsageError for a file with several."""
+    from harness.errors import UsageError
+    from harness.experiment import read
+
+    experiment = read(config)
+    specs = experiment.plan(**changes, fresh=fresh)
+    if len(specs) != 1:
+        raise UsageError(f"{config} means {len(specs)} runs; harness sweep --config {config} runs them all.")
+    experiment.store(specs[0].out)
+    return specs[0]
+
+
+def _print_config(spec: RunSpec) -> None:
+    from dataclasses import replace
+
+    from harness.experiment import experiment_text
+    from harness.runner.job import choose
+    from harness.sweep import Grid, Points
+
+    axis = choose(spec).method.axis
+    settings = dict(spec.settings)
+    points = Points({spec.method: [settings.pop(axis)]} if axis in settings else {})
+    grid = Grid(replace(spec, settings={}), [spec.method], [spec.task], points, (spec.seed,), settings)
+    if axis and not points.items:  # the default of the suite or the method: a file without points means all of them
+        points = Points({spec.method: [choose(spec).setting[axis]]})
+        grid = replace(grid, points=points)
+    print(experiment_text(grid), end="")
 
 
 def _run(spec: Any, ranks: Any, form: str) -> None:
