@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def write(folder: Path, text: str) -> Path:
 @pytest.mark.parametrize("grid", GRIDS, ids=lambda grid: grid.methods[0])
 def test_the_file_for_some_flags_means_their_plan(grid: Grid, tmp_path: Path) -> None:
     text = experiment_text(grid)
-    assert "'" not in text.replace("'{method}'", "").replace("'1,3-4'", ""), "numbers are numbers, not texts"
+    assert not re.search(r"'[\d.]+'", text), "numbers are numbers, not texts"
     plan = read(write(tmp_path, text)).plan()
     assert plan == make_plan(grid), text
 
