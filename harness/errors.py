@@ -21,6 +21,14 @@ class UsageError(UserError):
     exit_code = 2
 
 
+class StoreError(UserError):
+    """A run folder cannot be read or written (exit code 1); the sentence names the file."""
+
+
+class BusyError(StoreError):
+    """Another process is writing this run."""
+
+
 def describe_error(error: BaseException) -> str:
     """An error as shown to the user: its sentence if it has an exit code, else a traceback."""
     if isinstance(getattr(error, "exit_code", None), int):

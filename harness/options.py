@@ -64,6 +64,8 @@ Adapter = Annotated[str | None, typer.Option(metavar="PATH", help="A LoRA adapte
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8 or nf4.")]
 Compile = Annotated[bool, typer.Option("--compile", help="Compile the model with torch.compile; pays on long runs.")]
+ReuseMb = Annotated[float, typer.Option(min=0, help="Memory in MB for canvases that settings have in common.")]
+NoReuse = Annotated[bool, typer.Option("--no-reuse", help="Compute every canvas again; the tokens are the same.")]
 Protocol = Annotated[
     str | None, typer.Option(metavar="SET|FILE", help="Another protocol set, such as llada-tad, or a file.")
 ]
@@ -97,14 +99,27 @@ def refuse_beside_config(context: typer.Context, allowed: Sequence[str]) -> dict
         source = context.get_parameter_source(str(option.name))
         if source is None or source.name != "COMMANDLINE" or option.name == "config":
             continue
-        if option.name in OVERRIDES:
+        if option.name == "no_reuse":
+            given["reuse_mb"] = 0.0
+        elif option.name in OVERRIDES:
             given[str(option.name)] = context.params[str(option.name)]
         elif option.name not in allowed:
             raise UsageError(f"{option.opts[0]} does not go with --config: the file says it. Leave it out.")
     return given
 
 
-OVERRIDES = ("limit", "samples", "batch_size", "data_dir", "device", "dtype", "compile", "out", "unconfined")
+OVERRIDES = (
+    "limit",
+    "samples",
+    "batch_size",
+    "data_dir",
+    "device",
+    "dtype",
+    "compile",
+    "reuse_mb",
+    "out",
+    "unconfined",
+)
 
 
 def form(name: str, as_json: bool) -> str:
@@ -131,6 +146,8 @@ class RunOptions:
     device: Device = "auto"
     dtype: Dtype = "auto"
     compile: Compile = False
+    reuse_mb: ReuseMb = 512.0
+    no_reuse: NoReuse = False
     protocol: Protocol = None
     fidelity: Fidelity = "fixed"
     label: Label = None
@@ -141,7 +158,10 @@ class RunOptions:
         """The RunSpec of these options and `more`."""
         from harness.runner.spec import RunSpec
 
-        return RunSpec(**{field.name: getattr(self, field.name) for field in fields(self)}, **more)
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        if values.pop("no_reuse"):
+            values["reuse_mb"] = 0.0
+        return RunSpec(**values, **more)
 
 
 def with_run_options(verb: Callable[..., None]) -> Callable[..., None]:

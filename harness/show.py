@@ -89,9 +89,10 @@ def counted(summary: Mapping[str, Any]) -> str:
 
 
 def measured_on(summary: Mapping[str, Any]) -> str:
-    """Batch size and device; the sessions of a continued run can differ in them."""
+    """Batch size and device, in which the sessions of a continued run can differ; and whether canvases were reused."""
     batch, device = summary["batch_size"], summary["device"]
-    return f"{'mixed batch sizes' if batch is None else f'batch {batch}'}, {device or 'mixed devices'}"
+    reused = ", no speed: canvases reused" if summary.get("tps_reused") else ""
+    return f"{'mixed batch sizes' if batch is None else f'batch {batch}'}, {device or 'mixed devices'}{reused}"
 
 
 def print_result(outcome: Any) -> None:

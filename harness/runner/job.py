@@ -75,7 +75,7 @@ class Job:
 def choose(spec: RunSpec) -> Choice:
     """Look up every name of a spec and check every value; imports no torch.
 
-    Raises UsageError (or the room's own error with exit code 2) naming the closest known name or the allowed range.
+    Raises UsageError (or the package's own error with exit code 2) naming the closest known name or the allowed range.
     """
     check_packages()
     from harness.suites import check_arch, load_suite

@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from harness.metrics import unscored
 from harness.runner.asked import asked_limit, asked_prompts
 from harness.runner.finish import summary_over
 from harness.runner.job import Job
@@ -15,6 +14,7 @@ from harness.runner.rank_files import Parts, recover_parts
 from harness.runner.sample import scored
 from harness.runner.scoring import Scorer
 from harness.runner.state import Outcome, Progress, RunState
+from harness.stats import unscored
 from harness.store.sessions import counted
 
 

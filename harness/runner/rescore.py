@@ -21,7 +21,7 @@ from harness.suites import load_suite
 
 @dataclass(frozen=True)
 class Rescored:
-    """The new summary and where it lies.
+    """The new summary and its path.
 
     changed: samples with another text, count or score; stored: all; recut: samples whose text ends elsewhere, because
     the stop strings are others. finished: whether the summary was written.
@@ -36,7 +36,7 @@ class Rescored:
 
 
 def rescore(folder: RunFolder, *, data_dir: str | None = None, unconfined: bool = False) -> Rescored:
-    """Cut, count and score every stored output again and write samples and summary anew, atomically.
+    """Cut, count and score every stored output again and rewrite samples and summary, atomically.
 
     A run of an older version of its protocol is scored as today's version does, into a run folder of its own beside
     it, if both versions ask the same prompts; the old folder stays as it is. Outputs are stored to their first EOS or
@@ -123,7 +123,7 @@ def _beside(target: RunFolder, run: dict[str, Any]) -> RunFolder:
 
 
 def _same_prompts(folder: RunFolder, loaded: Any, samples: list[dict[str, Any]]) -> None:
-    """Check that today's text of every question stands in the stored prompt.
+    """Check that the stored prompt contains today's text of every question.
 
     The chat template belongs to the checkpoint, which is not loaded here: what it puts around the text is not compared.
     """

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+REUSE_MB = 512.0
+
 
 @dataclass(frozen=True)
 class RunSpec:
@@ -19,7 +21,9 @@ class RunSpec:
     checkpoint, adapter: instead of the
     suite's. protocol: the name of a protocol set instead of the suite's own. out: the store. fresh: set a stored run
     aside and start over. label: names the row, see `harness.labels`. unconfined: run generated code even where the
-    sandbox cannot confine it. compile: see `methods.backbones.Backbone.compile`.
+    sandbox cannot confine it. compile: see `methods.backbones.Backbone.compile`. reuse_mb: megabytes for canvases that
+    settings and methods of one `execute` have in common, 0 to compute every one of them again; what comes out is the
+    same.
     """
 
     method: str
@@ -42,6 +46,7 @@ class RunSpec:
     unconfined: bool = False
     compile: bool = False
     label: str | None = None
+    reuse_mb: float = REUSE_MB
 
     @classmethod
     def of(cls, run: Mapping[str, Any], **changes: Any) -> RunSpec:

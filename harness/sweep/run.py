@@ -85,7 +85,8 @@ def run_sweep(
         return executor(more, board)
 
     try:
-        outcomes = executor(groups(specs), board)
+        ended = {repr(outcome.spec): outcome for outcome in executor(groups(specs), board)}
+        outcomes = [ended[repr(spec)] for spec in specs]
         if refinement:
             outcomes = [*outcomes, *refine(specs, outcomes, refinement, execute)]
         return outcomes

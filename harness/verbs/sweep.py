@@ -21,7 +21,7 @@ BESIDE_CONFIG = (
     *("dry_run", "calibrate", "refine", "refine_budget", "shard", "executor", "as_json"),
     *("ray_address", "ray_gpus", "ray_cpus", "ray_store"),
 )
-GIVES_WAY = ("path", "folder", "limit", "seed", "state", "NFE")  # the columns a narrow terminal does without
+GIVES_WAY = ("path", "folder", "limit", "seed", "state", "NFE run", "NFE")  # the columns a narrow terminal does without
 
 
 @with_run_options
@@ -118,15 +118,15 @@ def _show_plan(specs: list[RunSpec], documents: int, as_json: bool) -> list[dict
     from rich.console import Console
 
     from harness.show import print_table
-    from harness.sweep import groups
     from harness.sweep.estimate import estimate, total, without_estimate
+    from harness.sweep.grid import by_method
 
     console = Console(stderr=True)
     if not documents:
         rows, last = without_estimate(specs), f"{len(specs)} runs."
     else:
         with console.status("calibrating") as status:
-            costs = estimate(groups(specs), documents, status.update)
+            costs = estimate(by_method(specs), documents, status.update)
         rows, last = [cost.row() for cost in costs], total(costs)
     if not as_json:
         short = {"documents": "docs", "remaining": "left", "forwards": "NFE"}
@@ -156,7 +156,7 @@ def _run(specs: list[RunSpec], executor: Executor, refinement: Any, out: str, su
     """Run the plan and print what became of it. Exits with 1 if a run failed or a scorer raised."""
     from harness.show import print_table
     from harness.sweep.progress import Board
-    from harness.sweep.report import failures_text, rows, seed_rows
+    from harness.sweep.report import COUNTS, failures_text, ran_text, rows, seed_rows
     from harness.sweep.run import run_sweep
 
     try:
@@ -170,8 +170,11 @@ def _run(specs: list[RunSpec], executor: Executor, refinement: Any, out: str, su
     if as_json:
         _print_json({"runs": table, "seeds": seeds})
     else:
-        shown = [{"acc %" if name == "accuracy" else name: value for name, value in row.items()} for row in table]
+        hidden = set(COUNTS) - {"forwards", "forwards_run"}
+        short = {"accuracy": "acc %", "forwards": "NFE", "forwards_run": "NFE run"}
+        shown = [{short.get(name, name): value for name, value in row.items() if name not in hidden} for row in table]
         print_table(shown, give_way=GIVES_WAY)
+        print(ran_text(outcomes))
         if seeds:
             print("\nSeeds combined (documents are resampled; sd is the spread between seeds):")
             print_table(seeds)

@@ -106,7 +106,11 @@ class Request:
 
 @dataclass
 class Result:
-    """One finished row; see docs/definitions.md for the units."""
+    """One finished row; see docs/definitions.md for the units.
+
+    forwards_run, positions_run: what really ran; fewer where canvases of other requests were reused. A decoder that
+    does not say (-1) has run them all.
+    """
 
     index: int
     output_ids: list[int]
@@ -117,6 +121,12 @@ class Result:
     stop_reason: str
     seconds: float
     revisions: int
+    forwards_run: int = -1
+    positions_run: int = -1
+
+    def __post_init__(self) -> None:
+        if self.forwards_run < 0:
+            self.forwards_run, self.positions_run = self.total_forwards, self.positions
 
     @property
     def total_forwards(self) -> int:

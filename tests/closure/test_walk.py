@@ -234,8 +234,8 @@ def test_importing_a_module_changes_nothing_outside_of_it() -> None:
         "reports.figures.base",  # draws without a screen
     }
     acting = set()
-    for room in walk.PACKAGES:
-        for file in (ROOT / room).rglob("*.py"):
+    for package in walk.PACKAGES:
+        for file in (ROOT / package).rglob("*.py"):
             module = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
             acting |= {module} if source.read(file, module).effects else set()
     assert {module for module in acting if not module.startswith(known)} == others
