@@ -208,6 +208,7 @@ def _point(runs: Sequence[RunData], samples: Sequence[Samples], draws: int) -> P
         axis=str(run.get("axis") or ""),
         axis_value=_axis_value(run),
         train_seed="+".join(sorted({run.train_seed for run in runs} - {""})),
+        seed="+".join(sorted({str(run.run.get("seed", 0)) for run in runs})),
         revisions=_sum([run.revisions for run in runs]),
         remasks=_sum([run.remasks for run in runs]),
         **numbers,
