@@ -46,8 +46,9 @@ def read_lines(
             try:
                 lines.append(_line(json.loads(raw), checkpoint, decoder, settings or {}))
             except (ValueError, KeyError, TypeError) as error:
+                reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
                 raise MethodsUsageError(
-                    f'Line {number} of the prompts: {error!r}; a line is {{"id": ..., "prompt_ids": [...]}}.'
+                    f'Line {number} of the prompts: {reason}; a line is {{"id": ..., "prompt_ids": [...]}}.'
                 ) from None
             except MethodsError as error:
                 raise MethodsUsageError(f"Line {number} of the prompts: {error}") from None

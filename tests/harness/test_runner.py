@@ -285,10 +285,10 @@ def test_one_failing_spec_does_not_stop_the_others(spec: Spec, models: Any) -> N
         ({"settings": {"gen_length": "512"}}, 2, "leaves no space for a prompt"),
         ({"batch_size": 0}, 2, "--batch-size 0"),
         ({"limit": 0}, 2, "--limit 0"),
-        ({"protocol": "llada-fairr"}, 2, "Did you mean 'llada-fair/gsm8k'?"),
+        ({"protocol": "llada-fairr"}, 2, "Did you mean 'llada-fair'?"),
         ({"checkpoint": "/usr/share"}, 1, "/usr/share"),
         ({"checkpoint": "/no/such/folder"}, 1, "/no/such/folder"),
-        ({"data_dir": "/no/such/folder"}, 1, "/no/such/folder/gsm8k/test.jsonl"),
+        ({"data_dir": "/no/such/folder"}, 2, "/no/such/folder/gsm8k/test.jsonl"),
     ],
 )
 def test_bad_input_is_one_sentence_and_touches_nothing(
