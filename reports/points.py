@@ -70,14 +70,14 @@ def make_points(
     for run in runs:
         key = (*run.cell, run.row, run.setting, *run.protocol)
         groups.setdefault(key, []).append(run)
-    findings: list[Finding] = []
+    findings = check_curves(list(groups.values()), mixed_curves)  # two models at one setting are two models, too
     chosen = []
     for members in groups.values():
         unique, found = _without_duplicates(members)
         chosen.append(unique)
         findings += found
     chosen, uneven = equal_train_seeds(chosen)
-    findings += uneven + check_curves(chosen, mixed_curves)
+    findings += uneven
     documents, unequal = common_documents(chosen) if not all_documents else ({}, [])
     findings += unequal
     points: list[Point] = []

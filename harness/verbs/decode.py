@@ -46,6 +46,8 @@ def decode(
     batch_size: int = typer.Option(32, min=1, help="Rows decoded at once; the result does not depend on it."),
     device: str = typer.Option("auto", help="auto, cpu or cuda."),
     dtype: str = typer.Option("auto", help="auto, float32, bfloat16, float16, int8 or nf4."),
+    reuse_mb: options.ReuseMb = 512.0,
+    no_reuse: options.NoReuse = False,
     as_json: options.Json = False,
 ) -> None:
     """Decode one prompt given as text, or many as token ids; a line's own decoder, settings and checkpoint win."""
@@ -76,6 +78,7 @@ def decode(
                 batch_size=batch_size,
                 device=device,
                 dtype=dtype,
+                reuse_mb=0 if no_reuse else reuse_mb,
                 done=lambda count: bar.update(task, completed=count),
             )
         )

@@ -16,7 +16,7 @@ from typing import Any
 
 from methods.backbones.config import SHIFT
 from methods.decoding.decoder import Request, Result
-from methods.decoding.engine import decode
+from methods.decoding.engine import REUSE_MB, decode
 from methods.errors import MethodsError, MethodsUsageError, unknown
 from methods.reference.published import PUBLISHED, reference
 
@@ -106,9 +106,11 @@ def decode_lines(
     batch_size: int = 32,
     device: str = "auto",
     dtype: str = "auto",
+    reuse_mb: float = REUSE_MB,
     done: Callable[[int], None] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The output rows in the order of `lines`; every checkpoint is loaded once. done(count) reports progress.
+    reuse_mb: see `methods.decoding.decode`.
 
     Raises MethodsUsageError for a checkpoint folder that is not there, before anything is loaded.
     """
@@ -124,7 +126,9 @@ def decode_lines(
     for folder in folders:
         backbone = load(folder, device=device, dtype=dtype)
         places = [place for place, line in enumerate(lines) if line.checkpoint == folder]
-        for result in decode(backbone, [lines[place].request for place in places], batch_size=batch_size):
+        for result in decode(
+            backbone, [lines[place].request for place in places], batch_size=batch_size, reuse_mb=reuse_mb
+        ):
             place = places[result.index]
             found[place] = output(lines[place], result)
             if done:
