@@ -55,19 +55,17 @@ def build(settings: Mapping[str, Any]) -> Decoder:
 JOINT_THRESHOLD = Method(
     name="joint_threshold",
     title="LLaDA2.1 joint threshold",
-    summary="Masks above one threshold are filled, tokens of the block whose slot prefers another above a second edited",
+    summary="Fills masks above one threshold, edits tokens of the block whose slot prefers another above a second",
     citation="Bie et al. 2026, LLaDA2.1, arXiv:2602.08676; SGLang 0.5.23 joint_threshold.py",
     family="dllm",
     decoder=build,
     params={
-        "threshold": Param(
-            float, 0.5, "probability above which a mask is filled; Quality mode 0.7, Speed 0.5", low=0.0
-        ),
+        "threshold": Param(float, 0.5, "probability above which a mask is filled (Quality 0.7, Speed 0.5)", low=0.0),
         "edit_threshold": Param(
             float,
             0.0,
             "probability above which another token replaces the one that stands; 0 edits whenever it differs, none "
-            "never (Quality mode 0.5, Speed none)",
+            "never (Quality 0.5, Speed none)",
             low=0.0,
             none=True,
         ),

@@ -51,7 +51,7 @@ SABER = Method(
     one_token={},
     checkpoint="base",
     repairs=(
-        "with fewer than n masks left what there is is committed; the reference's top-k goes on to arbitrary other slots",
+        "with fewer than n masks left all are committed; the reference's top-k goes on to arbitrary other slots",
         params.MASK,
     ),
     reference={"llada": "saber"},

@@ -222,9 +222,8 @@ class Batch:
         state.positions += used if place is None else torch.zeros_like(state.positions).index_put((place,), used)
         at, spot = extra.scored.nonzero().unbind(1)
         if len(at):
-            self.decoder.score.appended(
-                self.backbone.head(hidden[at, spot]), state, at if place is None else place[at], spot
-            )
+            row = at if place is None else place[at]
+            self.decoder.score.appended(self.backbone.head(hidden[at, spot]), state, row, spot)
 
     @torch.inference_mode()
     def _replace(

@@ -87,7 +87,7 @@ class Drafted(CommitRule):
 
 @dataclass(frozen=True)
 class Shadowed(Score):
-    """`Score`, and the shadow's probability of each token that stands. own: `backed` [B, C] float64. With `Verified`."""
+    """`Score`, and the shadow's probability of the tokens that stand. Needs `Verified`. own: `backed` [B, C] float64."""
 
     memory: ClassVar[Names] = ("backed",)
     needs: ClassVar[Names] = ("span",)
