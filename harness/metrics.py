@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from harness.forwards import KINDS, total_forwards
 from harness.stats import bootstrap_ratio, wilson
-from methods.decoding.forwards import KINDS, total_forwards
 
 COMPAT_RULES = ("d3llm", "tad")
 D3LLM_WARMUP = 10  # samples its evaluator leaves out of tokens and forwards

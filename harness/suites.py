@@ -26,7 +26,7 @@ _KEYS = {"name", "title", "arch", "context", "data", "source", "notes", "checkpo
 class CheckpointRef:
     """Where a checkpoint lies: `package:mini/base`, `hub:org/name[@revision]` or a folder.
 
-    adapter: a LoRA (folder or hub id) laid over it. note: what a reader should know of it.
+    adapter: a LoRA (folder or hub id) on top of it. note: what a reader should know of it.
     """
 
     source: str
@@ -80,7 +80,7 @@ class Suite:
         return added[0]
 
     def settings(self, method: str, task: str) -> dict[str, Any]:
-        """The suite's values for (method, task): `all:` with the task's own laid over; {} when it says nothing."""
+        """The suite's values for (method, task): `all:` updated by the task's own; {} when it has none."""
         blocks = self._settings.get(method, {})
         values = {**blocks.get("all", {}), **blocks.get(task, {})}
         values.pop("source", None)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tasks import catalogue
+
 if TYPE_CHECKING:
     from methods.method import Method
 
@@ -51,8 +53,8 @@ def definition(file: Path, without: Collection[str] = ()) -> tuple[str, list[str
         chain.append({key: value for key, value in values.items() if key not in REPLACED | set(without)})
         if include is None:
             break
-        beside = file_.parent / include
-        file_ = beside if beside.exists() else _upstream() / include
+        places = [file_.parent, catalogue.FOLDER / "definitions", _upstream()]
+        file_ = next((place / include for place in places if (place / include).exists()), places[-1] / include)
     functions = [name.rpartition(".") for one in chain for name in _functions(one)]
     roots = [f"{module}:{name}" for module, _, name in functions if "." in module and not module.startswith("lm_eval.")]
     return text(chain), roots

@@ -1,8 +1,8 @@
-"""`--executor ray`: the same plan on the workers of a Ray cluster; what a lost worker had begun is taken up by another.
+"""`--executor ray`: the same plan on the workers of a Ray cluster; another worker continues what a lost one had begun.
 
 The driver hands each worker one group of runs at a time and prefers groups whose checkpoint the worker has loaded.
 With `shared=False` a worker keeps its runs in a folder of its own node and streams every finished sample to the
-driver, which alone writes the store; a group that is taken up again begins with the samples that have arrived. With
+driver, which alone writes the store; a group that is continued begins with the samples that have arrived. With
 `shared=True` the workers write the store themselves and it lies on a folder that all machines mount.
 """
 
@@ -39,7 +39,7 @@ class Task:
 class WorkerHandle:
     """One worker: its actor, the checkpoint it has loaded, the task it is at and the stream of its messages.
 
-    heard: whether it has ever answered; until then the cluster may not have found it a place.
+    answered: whether it has sent anything; until then the cluster may not have placed it.
     """
 
     actor: Any
@@ -47,12 +47,12 @@ class WorkerHandle:
     task: Task | None = None
     stream: Any = None
     sink: Sink | None = None
-    heard: bool = False
+    answered: bool = False
 
 
 @dataclass
 class Cluster:
-    """The executor of a Ray cluster: as many workers as the declared GPUs and CPUs have room for.
+    """The executor of a Ray cluster: as many workers as the declared GPUs and CPUs allow.
 
     address: a cluster to join; none takes the running one (RAY_ADDRESS) or starts one on this machine.
     gpus: per worker; none means 1 where the cluster has GPUs and 0 where it has not.
@@ -77,25 +77,25 @@ class Cluster:
         total = ray.cluster_resources()
         if self.gpus is None:
             self.gpus = 1.0 if total.get("GPU") else 0.0
-        if self._room() < 1:
+        if self._capacity() < 1:
             raise UserError(
                 f"No Ray node has the {self.gpus:g} GPUs and {self.cpus:g} CPUs of a worker; lower --ray-gpus or "
                 "--ray-cpus."
             )
 
-    def _room(self) -> int:
+    def _capacity(self) -> int:
         """How many workers the nodes that are alive can hold."""
-        rooms = []
+        capacities = []
         for node in _ray().nodes():
             if node["Alive"]:
                 cpus, gpus = node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0)
                 shares = [have // need for have, need in ((cpus, self.cpus), (gpus, self.gpus or 0)) if need]
-                rooms.append(int(min(shares, default=1)))
-        return sum(rooms)
+                capacities.append(int(min(shares, default=1)))
+        return sum(capacities)
 
     def __call__(self, groups: Sequence[Group], board: Board) -> list[Outcome]:
         """Run every group somewhere; the outcomes in the order of `groups`."""
-        waiting = deque(Task(group) for group in _units(groups, self._room()))
+        waiting = deque(Task(group) for group in _units(groups, self._capacity()))
         found: dict[Any, Outcome] = {}
         while waiting or any(handle.task for handle in self._handles):
             self._assign(waiting, board)
@@ -105,9 +105,9 @@ class Cluster:
         return [found[_spec_key(spec)] for group in groups for spec in group.specs]
 
     def _assign(self, waiting: deque[Task], board: Board) -> None:
-        """Give every free worker a group of its checkpoint; one that has none left makes room for another."""
+        """Give every free worker a group of its checkpoint; one that has none left is stopped to free its place."""
         # a node that died may still be counted: then a new worker waits for the place that an idle one holds
-        crowded = any(handle.task and not handle.heard for handle in self._handles)
+        crowded = any(handle.task and not handle.answered for handle in self._handles)
         for handle in [handle for handle in self._handles if handle.task is None]:
             mine = next((task for task in waiting if task.group.checkpoint == handle.checkpoint), None)
             if mine:
@@ -115,7 +115,7 @@ class Cluster:
                 self._start(handle, mine, board)
             elif waiting or crowded:
                 self._dismiss(handle)
-        while waiting and len(self._handles) < self._room():
+        while waiting and len(self._handles) < self._capacity():
             task = waiting.popleft()
             options = {"num_cpus": self.cpus, "num_gpus": self.gpus, "max_restarts": 0}
             handle = WorkerHandle(
@@ -145,7 +145,7 @@ class Cluster:
             assert handle.sink is not None
             try:
                 ended += handle.sink.take(ray.get(next(stream)))
-                handle.heard = True
+                handle.answered = True
             except StopIteration:
                 ended += handle.sink.rest("The worker ended without a result.")
                 handle.task = None
@@ -165,12 +165,12 @@ class Cluster:
         task.lost += 1
         if task.lost >= LOST:
             return sink.rest(f"{LOST} workers were lost with it, the last one: {_first_line(error)}")
-        board.note(f"a worker was lost with {task.group.name} ({type(error).__name__}); another takes it up")
+        board.note(f"a worker was lost with {task.group.name} ({type(error).__name__}); another continues it")
         waiting.appendleft(Task(Group(task.group.checkpoint, tuple(left)), task.lost))
         return []
 
     def close(self) -> None:
-        """Let the workers go; a cluster that this process has started ends with it."""
+        """Stop the workers, and the cluster if this process started it."""
         for handle in list(self._handles):
             self._dismiss(handle)
         if self._ours:

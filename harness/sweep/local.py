@@ -27,7 +27,7 @@ class Local:
         return [outcome for group in groups for outcome in run_group(group, board, self._models)]
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Nothing to release."""
 
 
 class Listener(Protocol):

@@ -1,4 +1,4 @@
-"""A sweep from its plan to its end: executor, refinement, and what is said about it."""
+"""A sweep from its plan to its end: executor, refinement, and the report on it."""
 
 from __future__ import annotations
 

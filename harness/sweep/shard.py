@@ -1,7 +1,7 @@
 """Splitting a plan over machines that do not talk to each other: `--shard i/n`.
 
-Every machine makes the same plan and takes its own part. Runs are dealt to and fro (1 2 3 3 2 1 ...), because a
-curve begins with its slowest point and dealing round would give one machine all of those.
+Every machine makes the same plan and takes its own part. Runs are assigned back and forth (1 2 3 3 2 1 ...), because a
+curve begins with its slowest point and round-robin would give one machine all of those.
 """
 
 from __future__ import annotations

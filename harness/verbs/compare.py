@@ -21,7 +21,7 @@ def compare(
     suite: str = typer.Option(None, help="Compare rows (methods or labels) of this suite by their mean areas."),
     tasks: str = typer.Option("", help="With --suite: only these tasks, comma separated."),
     y_max: str = typer.Option("cohort", help="With --suite: cohort, method:NAME or file:PATH."),
-    any_protocol: bool = typer.Option(False, "--any-protocol", help="Compare although the protocols differ."),
+    any_protocol: bool = typer.Option(False, "--any-protocol", help="Compare even though the protocols differ."),
     mixed_curves: bool = typer.Option(
         False, "--mixed-curves", help="Allow one curve over different weights or tokenizers."
     ),
@@ -32,7 +32,7 @@ def compare(
     draws: int = typer.Option(None, "--draws", min=100, help="Resamplings; 2000, and 10000 with --suite."),
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
-    """Compare two runs or curves on the same documents, or rows over all tasks: paired tests, and what can be said."""
+    """Compare two runs or curves on the same documents, or rows over all tasks: paired tests and a verdict."""
     from harness.errors import UsageError
 
     if suite is not None:

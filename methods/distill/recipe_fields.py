@@ -1,6 +1,6 @@
 """The keys of a recipe: the settings that every recipe has, and which values any key may take.
 
-Values are converted and checked by `methods.method.Param`, as a method's settings are; what a recipe adds are lists
+Values are converted and checked by `methods.params.Param`, as a method's settings are; what a recipe adds are lists
 and open bounds.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args, get_origin
 
 from methods.errors import MethodsUsageError
-from methods.method import Param
+from methods.params import Param
 
 ALL_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -124,6 +124,10 @@ class RecipeParam(Param):
     def _in_range(self, value: float) -> bool:
         inside = math.isfinite(value) and super()._in_range(value)
         return inside and (self.above is None or value > self.above) and (self.below is None or value < self.below)
+
+    def _refuse(self, name: str, value: Any) -> MethodsUsageError:
+        text = str(value)
+        return super()._refuse(name, text if text.isprintable() else ascii(text))
 
     def _convert(self, value: Any) -> Any:
         if self.kind is str and isinstance(value, str):

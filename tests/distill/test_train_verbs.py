@@ -167,7 +167,7 @@ def test_mistakes(place: Path) -> None:
         call("train", "tad_speed", "--trajectories", str(place / "t"), at=place)
     with pytest.raises(MethodsError, match="holds no trajectories"):
         call("train", "tad_speed", "--trajectories", str(place / "nowhere"), at=place)
-    with pytest.raises(Exception, match="write key=value"):
+    with pytest.raises(Exception, match="is not KEY=VALUE"):
         parse(["delta"])
 
 

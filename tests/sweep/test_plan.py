@@ -84,7 +84,7 @@ class TestPlan:
             ("ar=0.5", {}, UsageError, "no axis"),
             ("=0.5", {}, UsageError, "neither"),
             ("nowhere.yaml", {}, UsageError, "cannot be read"),
-            ("", {"settings": {"gen_length": "-1"}}, UsageError, "positive"),
+            ("", {"settings": {"gen_length": "-1"}}, UsageError, "gen_length is an integer of at least 1"),
         ],
     )
     def test_mistakes_are_named(self, points: str, changes: dict[str, object], error: type, words: str) -> None:

@@ -85,12 +85,5 @@ class SureAndStill(CommitRule):
 def build(settings: Mapping[str, float | int]) -> Decoder:
     """The decoder of one setting; the same on every architecture and in both fidelities."""
     size = int(settings["block_size"])
-    return Decoder(
-        blocks=Ahead(),
-        cache=NoCache(),
-        commit=SureAndStill(),
-        stop=Ignore(),
-        score=Stillness(2 * size),
-        values=settings,
-        need=(divides("block_size", size),),
-    )
+    need = (divides("block_size", size),)
+    return Decoder(Ahead(), NoCache(), SureAndStill(), Ignore(), Stillness(2 * size), settings, need=need)
