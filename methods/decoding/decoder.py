@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from methods.decoding.eos import FillTail, Ignore
 from methods.decoding.forwards import total_forwards
 from methods.decoding.policies import BlockPolicy, CachePolicy, CommitRule, Policy, Scorer, StopPolicy
 from methods.errors import MethodsUsageError
@@ -59,11 +60,19 @@ class Decoder:
         """What must be equal for two rows to be decoded in one batch."""
         return (*self.policies, self.mask_id, self.eos_ids, tuple(sorted(self.values)))
 
+    def ending_early(self) -> Decoder:
+        """This decoder with the tail filled behind the first EOS; itself where it has a stop policy of its own."""
+        return replace(self, stop=FillTail()) if type(self.stop) is Ignore else self
+
 
 class ExternalDecoder(ABC):
-    """A decoder that another library's loop runs; it counts forwards itself. A subclass is a frozen dataclass."""
+    """A decoder that another library's loop runs; it counts forwards itself. A subclass is a frozen dataclass.
+
+    stops_early: whether its rows end with their first EOS; where they do not, a protocol that asks for it is refused.
+    """
 
     family: str = "ar"
+    stops_early: bool = False
     need: tuple[Callable[[Request], None], ...] = ()
     values: Numbers = MappingProxyType({})
 
@@ -71,6 +80,15 @@ class ExternalDecoder(ABC):
     def kind(self) -> tuple[Any, ...]:
         """What must be equal for two requests to be handed over together."""
         return (self,)
+
+    def ending_early(self) -> ExternalDecoder:
+        """Itself. Raises MethodsUsageError where its rows do not end early: the engine has no hold on its loop."""
+        if not self.stops_early:
+            raise MethodsUsageError(
+                "another library's loop decodes it and does not stop at an EOS, which this protocol asks of every row; "
+                "give --set early_stop=false, and its rows are shown as different from the others."
+            )
+        return self
 
     @abstractmethod
     def decode(self, backbone: Any, requests: Sequence[tuple[int, Request]]) -> Iterator[Result]:
@@ -93,6 +111,8 @@ class Result:
 
     reveal_step, commit_step: the forward after which each output slot first held a token, and after which it got its
     last one. edits: all that stood on the revised slots, as [forward, output slot, token id or None for a mask].
+    forwards_run, positions_run: what really ran; fewer where canvases of other requests were reused. A decoder that
+    does not say (-1) has run them all.
     """
 
     index: int
@@ -108,10 +128,14 @@ class Result:
     flickers: int = 0
     commit_step: list[int] = field(default_factory=list)
     edits: list[list[int | None]] = field(default_factory=list)
+    forwards_run: int = -1
+    positions_run: int = -1
 
     def __post_init__(self) -> None:
-        """Where nothing was revised, the last commit is the first."""
+        """Where nothing was revised the last commit is the first; where nothing was reused all forwards ran."""
         self.commit_step = self.commit_step or self.reveal_step
+        if self.forwards_run < 0:
+            self.forwards_run, self.positions_run = self.total_forwards, self.positions
 
     @property
     def total_forwards(self) -> int:
