@@ -1,13 +1,16 @@
-"""One sample's denoising in the terminal: every token in the colour of the forward that committed it."""
+"""One sample's denoising in the terminal: every token in the colour of the forward that committed it last."""
 
 from __future__ import annotations
 
 import colorsys
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from harness.revisions import Event, events
+
 UNCOMMITTED = "dim strike"
+REVISED = "underline"
 LONG = 4  # from so many equal neighbours on, one stands for all
 
 
@@ -33,14 +36,20 @@ def quoted(piece: str) -> str:
     return json.dumps(piece, ensure_ascii=False)
 
 
-def coloured(pieces: Sequence[str], trace: Sequence[int], kept: int | None = None) -> Any:
-    """A Rich text of all pieces; what was generated after the kept part is dim, slots never committed struck out."""
+def coloured(
+    pieces: Sequence[str], trace: Sequence[int], kept: int | None = None, revised: Collection[int] = ()
+) -> Any:
+    """A Rich text of all pieces; what was generated after the kept part is dim, slots never committed struck out.
+
+    revised: places whose token was changed or masked again on the way, underlined.
+    """
     from rich.text import Text
 
     text, last = Text(), max(trace, default=0)
     for place, many in collapsed(pieces):
         piece, step = pieces[place], trace[place]
         style = colour(step, last) if step else UNCOMMITTED
+        style += f" {REVISED}" if place in revised else ""
         text.append(visible(piece), f"{style} dim" if kept is not None and place >= kept and step else style)
         text.append(_times(many), "dim")
     return text
@@ -67,14 +76,28 @@ def _times(many: int) -> str:
     return f" ×{many} " if many > 1 else ""
 
 
-def by_forward(pieces: Sequence[str], trace: Sequence[int]) -> list[dict[str, Any]]:
-    """Per forward pass that committed something: its number, how many tokens, and which, with their positions."""
+def by_forward(sample: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Per forward pass that wrote something: its number, how many masks it filled, and which, with their positions.
+
+    Samples with revisions have one more column: what was changed or masked again, before and after.
+    """
+    grouped: dict[int, list[Event]] = {}
+    for event in events(sample):
+        grouped.setdefault(event.forward, []).append(event)
     rows = []
-    for step in sorted(set(trace) - {0}):
-        placed = [place for place in range(len(pieces)) if trace[place] == step]
-        runs = collapsed([pieces[place] for place in placed], placed)
-        shown = " ".join(f"{placed[at]}:{quoted(pieces[placed[at]])}{_times(many)}" for at, many in runs)
-        rows.append({"forward": step, "tokens": len(placed), "committed (position:text)": shown})
+    for forward, written in grouped.items():
+        filled = [event for event in written if event.before is None]
+        places, texts = [event.place for event in filled], [event.piece or "" for event in filled]
+        runs = collapsed(texts, places)
+        shown = " ".join(f"{places[at]}:{quoted(texts[at])}{_times(many)}" for at, many in runs)
+        row: dict[str, Any] = {"forward": forward, "tokens": len(filled), "committed (position:text)": shown}
+        if sample.get("edits"):
+            row["revised (position:before>after)"] = " ".join(
+                f"{event.place}:{quoted(event.before)}>{'mask' if event.piece is None else quoted(event.piece)}"
+                for event in written
+                if event.before is not None
+            )
+        rows.append(row)
     return rows
 
 
@@ -93,11 +116,15 @@ def print_replay(sample: Mapping[str, Any]) -> None:
     for step in range(1, last + 1):
         scale.append(f"{step} ", colour(step, last))
     console.print(scale)
+    revised = {place for _, place, _ in sample.get("edits") or ()}
+    if revised:
+        counts = f"{sample['revisions']} revisions, {sample['remasks']} remasks"
+        console.print(Text.assemble(("underlined", REVISED), f": revised on the way ({counts}); colour: last commit"))
     console.print()
-    console.print(coloured(pieces, trace, sample["tokens"]))
+    console.print(coloured(pieces, trace, sample["tokens"], revised))
     console.print()
     table = Table(box=None, pad_edge=False, header_style="bold")
-    rows = by_forward(pieces, trace)
+    rows = by_forward(sample)
     for name in rows[0]:
         table.add_column(name, overflow="fold", justify="left" if "position" in name else "right")
     for row in rows:

@@ -148,6 +148,9 @@ TITLES = {
     "fast_dllm_v2": "Fast-dLLM v2",  # the papers' row is of 7B, a run is of any size
     "multi_block": "Multi-block (TAD settings)",
     "multi_block_d3llm": "Multi-block (d3LLM settings)",
+    "saber": "Saber",
+    "joint_threshold": "Joint threshold (LLaDA2.1)",
+    "wino": "WINO",
 }
 
 

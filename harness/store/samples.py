@@ -18,10 +18,13 @@ FRAME = (
     *("tokens", "seconds"),
 )
 LIGHT = (
-    *(*FRAME, "task", "strict", "flexible", "tokens_compat", "revisions", "truncated"),
+    *(*FRAME, "task", "strict", "flexible", "tokens_compat", "revisions", "remasks", "truncated"),
     *("forwards_run", "positions_run"),
 )
-HEAVY = ("extracted", "prompt", "text", "output_ids", "pieces", "trace", "detail", "error")
+HEAVY = (
+    *("extracted", "prompt", "text", "output_ids", "pieces", "trace", "first_trace", "edits", "edit_pieces"),
+    *("detail", "error"),
+)
 # an inner quote of a JSON string is escaped, so these bytes are always a key
 FRAME_END = f', "{LIGHT[len(FRAME)]}":'.encode()
 LIGHT_END = f', "{HEAVY[0]}":'.encode()

@@ -9,39 +9,49 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from methods.decoding.appended import Appended
     from methods.decoding.block_ar import V2Blocks, V2Cache
     from methods.decoding.blocks import Growing, MultiBlock, OneByOne, Sequential
     from methods.decoding.caches import BlockCache, BlockCausal, Causal, Delayed, NoCache
     from methods.decoding.commit import Factor, PerBlock, Quota, Threshold, lowest, progress, ranked
     from methods.decoding.decoder import Decoder, ExternalDecoder, Request, Result, divides, numbers
+    from methods.decoding.editing import JointThreshold, RepeatPenalty, Settled
     from methods.decoding.engine import begin, decode
     from methods.decoding.eos import EndRow, FillTail, Ignore
     from methods.decoding.forwards import KINDS, total_forwards
     from methods.decoding.noise import gumbel
     from methods.decoding.policies import BlockPolicy, CachePolicy, CommitRule, Policy, Scorer, StopPolicy, whole_canvas
+    from methods.decoding.saber import AdaptiveBar, Remasking
     from methods.decoding.scores import Score
     from methods.decoding.speculative import PromptLookup
     from methods.decoding.state import Plan, Shape, State
+    from methods.decoding.wino import Drafted, Shadowed, Verified
 
 _MODULES = {
+    "appended": ("Appended",),
     "block_ar": ("V2Blocks", "V2Cache"),
     "blocks": ("Growing", "MultiBlock", "OneByOne", "Sequential"),
     "caches": ("BlockCache", "BlockCausal", "Causal", "Delayed", "NoCache"),
     "commit": ("Factor", "PerBlock", "Quota", "Threshold", "lowest", "progress", "ranked"),
     "decoder": ("Decoder", "ExternalDecoder", "Request", "Result", "divides", "numbers"),
+    "editing": ("JointThreshold", "RepeatPenalty", "Settled"),
     "engine": ("begin", "decode"),
     "eos": ("EndRow", "FillTail", "Ignore"),
     "forwards": ("KINDS", "total_forwards"),
     "noise": ("gumbel",),
     "policies": ("BlockPolicy", "CachePolicy", "CommitRule", "Policy", "Scorer", "StopPolicy", "whole_canvas"),
+    "saber": ("AdaptiveBar", "Remasking"),
     "scores": ("Score",),
     "speculative": ("PromptLookup",),
     "state": ("Plan", "Shape", "State"),
+    "wino": ("Drafted", "Shadowed", "Verified"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "KINDS",
+    "AdaptiveBar",
+    "Appended",
     "BlockCache",
     "BlockCausal",
     "BlockPolicy",
@@ -50,12 +60,14 @@ __all__ = [
     "CommitRule",
     "Decoder",
     "Delayed",
+    "Drafted",
     "EndRow",
     "ExternalDecoder",
     "Factor",
     "FillTail",
     "Growing",
     "Ignore",
+    "JointThreshold",
     "MultiBlock",
     "NoCache",
     "OneByOne",
@@ -64,17 +76,22 @@ __all__ = [
     "Policy",
     "PromptLookup",
     "Quota",
+    "Remasking",
+    "RepeatPenalty",
     "Request",
     "Result",
     "Score",
     "Scorer",
     "Sequential",
+    "Settled",
+    "Shadowed",
     "Shape",
     "State",
     "StopPolicy",
     "Threshold",
     "V2Blocks",
     "V2Cache",
+    "Verified",
     "begin",
     "decode",
     "divides",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +14,7 @@ from methods.decoding.policies import BlockPolicy, CachePolicy, CommitRule, Poli
 from methods.errors import MethodsUsageError
 
 Numbers = Mapping[str, float | int | bool]
+Policies = tuple[BlockPolicy, CachePolicy, CommitRule, Scorer, StopPolicy]
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Decoder:
         _fit(self.policies, self.blocks.spans, self.values)
 
     @property
-    def policies(self) -> tuple[Policy, ...]:
+    def policies(self) -> Policies:
         """The four policies and the scorer, in the order in which their memory is made."""
         return self.blocks, self.cache, self.commit, self.score, self.stop
 
@@ -108,6 +109,8 @@ class Request:
 class Result:
     """One finished row; see docs/definitions.md for the units.
 
+    reveal_step, commit_step: the forward after which each output slot first held a token, and after which it got its
+    last one. edits: all that stood on the revised slots, as [forward, output slot, token id or None for a mask].
     forwards_run, positions_run: what really ran; fewer where canvases of other requests were reused. A decoder that
     does not say (-1) has run them all.
     """
@@ -121,10 +124,16 @@ class Result:
     stop_reason: str
     seconds: float
     revisions: int
+    remasks: int = 0
+    flickers: int = 0
+    commit_step: list[int] = field(default_factory=list)
+    edits: list[list[int | None]] = field(default_factory=list)
     forwards_run: int = -1
     positions_run: int = -1
 
     def __post_init__(self) -> None:
+        """Where nothing was revised the last commit is the first; where nothing was reused all forwards ran."""
+        self.commit_step = self.commit_step or self.reveal_step
         if self.forwards_run < 0:
             self.forwards_run, self.positions_run = self.total_forwards, self.positions
 
@@ -143,7 +152,7 @@ _PARTS: dict[str, type[Policy]] = {
 }
 
 
-def _fit(policies: tuple[Policy, ...], spans: bool, values: Numbers) -> None:
+def _fit(policies: Policies, spans: bool, values: Numbers) -> None:
     """Raises MethodsUsageError for a policy that needs what no other makes, and for a value that is missing."""
     made = {name for policy in policies for name in policy.memory}
     blocks = type(policies[0]).__name__
@@ -155,6 +164,11 @@ def _fit(policies: tuple[Policy, ...], spans: bool, values: Numbers) -> None:
                 f"{name} does not work with {blocks}: it reads the memory {', '.join(map(repr, lacking))}, which no "
                 f"policy of this decoder makes; the block policies and what works with them are in "
                 "docs/add-a-method.md."
+            )
+        if policy.uncached and policies[1].store_slots(1):
+            raise MethodsUsageError(
+                f"{name} does not work with {type(policies[1]).__name__}: it {policy.uncached}, which a K/V store "
+                "cannot follow; take NoCache."
             )
         if policy.needs_span and not spans:
             raise MethodsUsageError(

@@ -20,8 +20,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from methods.decoding.appended import Appended
 from methods.decoding.decoder import Decoder, ExternalDecoder, Request, Result
 from methods.decoding.forwards import KINDS
+from methods.decoding.history import History
 from methods.decoding.policies import Scorer
 from methods.decoding.reuse import Known
 from methods.decoding.rounds import Numbered, parts
@@ -95,6 +97,7 @@ class Host:
     start: list[int]
     stop: list[int]
     scored: list[int]
+    revised: list[int]
     codes: list[np.ndarray]
 
 
@@ -122,6 +125,7 @@ class Batch:
         self.store = backbone.new_store(self.batch_size, slots) if slots else None
         self.kinds = torch.arange(len(KINDS), device=backbone.device)
         self.clock = 0.0
+        self.history = History()
 
     def run(self) -> Iterator[Result]:
         """Decode everything."""
@@ -149,17 +153,25 @@ class Batch:
         plan, host = self._plan(state)
         return [index for index, _ in taken], [self.clock] * len(taken), state, plan, host
 
-    def _plan(self, state: State) -> tuple[Plan, Host]:
-        """The next forward of every row, and the step's one transfer to the host."""
+    def _plan(self, state: State, index: list[int] | None = None) -> tuple[Plan, Host]:
+        """The next forward of every row, and the step's one transfer to the host.
+
+        index: the requests of the rows, where a step ends with this plan (which may still write tokens).
+        """
         plan = self.decoder.blocks.plan(state)
         self.decoder.cache.window(state, plan)
         scored = self._scored(state, plan)
-        facts = torch.stack([state.done.long(), state.bad, plan.start, plan.stop, scored.sum(1)], 1)
-        count = facts.shape[1]
-        read = facts if self.known is None else torch.cat([facts, self.known.code(state, plan)], 1)
-        values = read.cpu().numpy()
-        done, bad, start, stop, scores = values[:, :count].T.tolist()
-        return plan, Host(done, bad, start, stop, scores, list(values[:, count:].astype(np.int32)))
+        shown, since = state.shown, state.latest
+        changed = torch.zeros_like(state.open) if shown is None else state.settle()
+        facts = [state.done.long(), state.bad, plan.start, plan.stop, scored.sum(1), changed.sum(1)]
+        read = torch.stack(facts, 1)
+        if self.known is not None:
+            read = torch.cat([read, self.known.code(state, plan)], 1)
+        values, count = read.cpu().numpy(), len(facts)
+        done, bad, start, stop, scores, revised = values[:, :count].T.tolist()
+        if index is not None and shown is not None and any(revised):
+            self.history.note(index, state, changed, shown[0], since)
+        return plan, Host(done, bad, start, stop, scores, revised, list(values[:, count:].astype(np.int32)))
 
     def _scored(self, state: State, plan: Plan) -> Tensor:
         """[B, C]: the positions to score; where scores are kept for other requests, every open slot."""
@@ -171,6 +183,7 @@ class Batch:
         decoder, known = self.decoder, self.known
         tokens = torch.full_like(state.ids, self.shape.placeholder)
         cost = torch.full(state.ids.shape, torch.inf, dtype=torch.float64, device=self.shape.device)
+        state.show()
         rows = list(range(len(index)))
         if known is not None:
             rows = known.recall(index, host.codes, tokens, cost)
@@ -180,6 +193,7 @@ class Batch:
         if known is not None:
             tokens, cost = known.share(plan, tokens, cost)
         state.forwards += 1
+        state.tokens = tokens
         state.kinds += plan.kind[:, None] == self.kinds
         state.positions += plan.stop - plan.start
         decoder.cache.after(state, plan)
@@ -188,7 +202,7 @@ class Batch:
         state.fill(chosen, tokens)
         decoder.stop.apply(state)
         decoder.blocks.advance(state, chosen)
-        return self._plan(state)
+        return self._plan(state, index)
 
     def _forward(
         self, state: State, plan: Plan, host: Host, group: list[int] | None, tokens: Tensor, cost: Tensor
@@ -212,10 +226,15 @@ class Batch:
         if store is not None or first is None:
             used = shape.pos[:, :width] < (aim.stop - aim.start)[:, None]
             slots, readable = self.decoder.cache.access(part, aim, positions, used)
+        extra = self.decoder.blocks.appended(part, aim) if self.decoder.blocks.appends else None
+        if extra is not None:
+            ids, positions, readable = extra.join(ids, positions, aim.stop - aim.start)
         own = store if place is None or store is None else _borrow(backbone, store, place)
         hidden = backbone.hidden(ids, positions, store=own, slots=slots, readable=readable)
         if place is not None and store is not None:
             _give_back(store, own, place)
+        if extra is not None:
+            self._read_appended(state, extra, hidden[:, width:], place)
         scored = sum(host.scored[row] for row in members)
         if not scored:
             return
@@ -228,6 +247,15 @@ class Batch:
         _, tokens[row, pos], cost[row, pos] = scores[0]
         if self.known is not None:
             self.known.note(members, [host.scored[row] for row in members], scores)
+
+    def _read_appended(self, state: State, extra: Appended, hidden: Tensor, place: Tensor | None) -> None:
+        """Count the positions appended to the rows `place` (None: all) and hand the scorer their logits."""
+        used = extra.used.sum(1)
+        state.positions += used if place is None else torch.zeros_like(state.positions).index_put((place,), used)
+        at, spot = extra.scored.nonzero().unbind(1)
+        if len(at):
+            row = at if place is None else place[at]
+            self.decoder.score.appended(self.backbone.head(hidden[at, spot]), state, row, spot)
 
     @torch.inference_mode()
     def _replace(
@@ -265,11 +293,12 @@ class Batch:
         blocks = self.decoder.blocks
         stop = torch.minimum(blocks.end(state), state.total)
         nfe = blocks.reported_forwards(state)
-        numbers = torch.stack([state.prompt, stop, nfe, state.positions, state.revisions], 1)
-        read = (values[at].tolist() for values in (numbers, state.kinds, state.ids, state.reveal))
+        counted = (state.revisions, state.remasks, state.flickers)
+        numbers = torch.stack([state.prompt, stop, nfe, state.positions, *counted], 1)
+        read = (values[at].tolist() for values in (numbers, state.kinds, state.ids, state.reveal, state.latest))
         found = []
-        for row, (start, end, nfe, positions, revisions), kinds, ids, reveal in zip(ended, *read, strict=True):
-            output = ids[start:end]
+        for row, (start, end, nfe, positions, *counts), kinds, ids, reveal, latest in zip(ended, *read, strict=True):
+            output, commits = ids[start:end], latest[start:end]
             ran = (-1, -1) if self.known is None else self.known.finish(index[row])
             found.append(
                 Result(
@@ -281,7 +310,11 @@ class Batch:
                     reveal_step=reveal[start:end],
                     stop_reason="length" if self.eos.isdisjoint(output) else "eos",
                     seconds=self.clock - began[row],
-                    revisions=revisions,
+                    revisions=counts[0],
+                    remasks=counts[1],
+                    flickers=counts[2],
+                    commit_step=commits,
+                    edits=self.history.take(index[row], commits, output),
                     forwards_run=ran[0],
                     positions_run=ran[1],
                 )

@@ -47,9 +47,10 @@ class _Shared:
 def reusable(decoder: Decoder) -> bool:
     """Whether all that a decoder takes from a forward is a function of the canvas.
 
-    True without a K/V store, attending to the whole window, with a pure scorer and nothing drawn at random.
+    True without a K/V store, attending to the whole window and to nothing appended to it, with a pure scorer and
+    nothing drawn at random.
     """
-    if not decoder.score.pure or "temperature" in decoder.values:
+    if decoder.blocks.appends or not decoder.score.pure or "temperature" in decoder.values:
         return False
     cache = type(decoder.cache)
     own = (getattr(cache, name) is not getattr(CachePolicy, name) for name in ("window", "access", "store_slots"))
