@@ -43,15 +43,15 @@ def interval(value: float | None, bounds: Sequence[float | None] | None, digits:
 
 def summary_row(summary: Mapping[str, Any]) -> dict[str, Any]:
     """One run's numbers as people read them."""
-    tps = summary["tps"]
+    tps = summary.get("tps")
     return {
-        "method": summary["method"],
-        "task": summary["task"],
+        "method": summary.get("method"),
+        "task": summary.get("task"),
         "n": counted(summary),
-        "accuracy %": interval(summary["accuracy"], summary["accuracy_ci95"]),
-        "TPF": interval(summary["tpf"], summary["tpf_ci95"], 2),
-        "tokens": summary["tokens"],
-        "forwards": summary["forwards"],
+        "accuracy %": interval(summary["accuracy"], summary.get("accuracy_ci95")),
+        "TPF": interval(summary["tpf"], summary.get("tpf_ci95"), 2),
+        "tokens": summary.get("tokens"),
+        "forwards": summary.get("forwards"),
         "TPS": "-" if tps is None else f"{tps:.0f} ({_measured_on(summary)})",
     }
 
@@ -64,7 +64,7 @@ def counted(summary: Mapping[str, Any]) -> str:
 
 def _measured_on(summary: Mapping[str, Any]) -> str:
     """Batch size and device; the sessions of a continued run can differ in them."""
-    batch, device = summary["batch_size"], summary["device"]
+    batch, device = summary.get("batch_size"), summary.get("device")
     return f"{'mixed batch sizes' if batch is None else f'batch {batch}'}, {device or 'mixed devices'}"
 
 
@@ -73,7 +73,7 @@ def print_result(outcome: Any) -> None:
     summary, path = outcome.summary, outcome.folder.path
     print_table([summary_row(summary)])
     for name, words in REMARKS.items():
-        if summary[name]:
+        if summary.get(name):
             print(f"{summary[name]} of {summary['n_samples']} samples {words}")
     state = "stored earlier, nothing was decoded" if outcome.state == "stored" else f"{outcome.new} samples decoded"
     print(f"\n{path} ({state})")

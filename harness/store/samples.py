@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from harness.store.checks import sample_fault
 from harness.store.errors import StoreError
 
 FRAME = (
@@ -30,11 +31,12 @@ def ordered(sample: dict[str, Any]) -> dict[str, Any]:
     return {**known, **sample}
 
 
-def read_samples(path: Path, *, light: bool = False) -> Iterator[dict[str, Any]]:
+def read_samples(path: Path, *, light: bool = False, check: bool = True) -> Iterator[dict[str, Any]]:
     """The samples of a file in its order; `light` leaves out the long keys, unparsed.
 
     A last line that is torn or garbage is left out. Raises StoreError naming file and line for a broken line before
-    the last one, and for a document that appears twice.
+    the last one, for a value that cannot be (unless `check` is false: an older schema), and for a document that
+    appears twice.
     """
     seen: set[int] = set()
     for number, line, value in _parsed(path, light):
@@ -45,9 +47,12 @@ def read_samples(path: Path, *, light: bool = False) -> Iterator[dict[str, Any]]
                 f"{path}, line {number} is corrupt: {line[:40]!r}. Nothing was changed; remove that line to decode its "
                 "document again, or run with --fresh."
             )
-        doc_id = value.get("doc_id")
-        if not isinstance(doc_id, int):
-            raise StoreError(f"{path}, line {number} has no doc_id; it was not written by harness run.")
+        if check and (fault := sample_fault(value, light)):
+            raise StoreError(
+                f"{path}, line {number} {fault}. Nothing was changed; remove that line to decode its document again, "
+                "or run with --fresh."
+            )
+        doc_id = value["doc_id"]
         if doc_id in seen:
             raise StoreError(f"{path}, line {number} repeats document {doc_id}; remove one of the two lines.")
         seen.add(doc_id)
@@ -75,7 +80,7 @@ def _parse(line: bytes, light: bool) -> dict[str, Any] | None:
     """The object in `line`, or None if there is none."""
     try:
         value = json.loads(cut(line) if light else line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
