@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from harness.stats import bootstrap_ratio, wilson
+from harness.store.checks import needs
 from methods.decoding.forwards import KINDS, total_forwards
 
 COMPAT_RULES = ("d3llm", "tad")
@@ -134,12 +135,16 @@ def tpf_compat(samples: Sequence[Sample]) -> dict[str, float | None]:
 
 def unscored(sample: Sample) -> bool:
     """Whether the scorer raised on a stored sample: it is not a wrong answer, it has no score."""
-    return bool(sample["outcome"] == "error" and not sample.get("truncated"))
+    return bool(sample.get("outcome") == "error" and not sample.get("truncated"))
 
 
 def beginning(samples: Iterable[Row]) -> list[Row]:
     """The longest unbroken beginning of the task: samples come in the order of their documents, from 0."""
     return [sample for place, sample in enumerate(samples) if sample["doc_id"] == place]
+
+
+COUNTED_RUN = ("run_id", "suite", "method", "task", "protocol", "setting", "seed", "metric")
+COUNTED = ("outcome", "correct", "forwards", "nfe", "tokens", "seconds", "positions")
 
 
 def summarise(run: Mapping[str, Any], samples: Iterable[Sample]) -> dict[str, Any]:
@@ -148,9 +153,12 @@ def summarise(run: Mapping[str, Any], samples: Iterable[Sample]) -> dict[str, An
     Accuracy in percent with Wilson's interval, TPF with the bootstrap's. A truncated sample counts as wrong; one whose
     scorer raised has no score: it is left out of the accuracy, counted in `errors`, and scored by the next run.
     Every key of docs/file-formats.md is there, null where nothing was measured; batch_size and device are those of the
-    sessions that stored samples, null where these differ.
+    sessions that stored samples, null where these differ. Raises StoreError for a key that is missing.
     """
     rows = sorted(samples, key=lambda sample: sample["doc_id"])
+    needs(run, f"The run.json of {run.get('run_id')}", *COUNTED_RUN)
+    for row in rows:
+        needs(row, f"Document {row['doc_id']} of the run {run['run_id']}", *COUNTED)
     scored = [row for row in rows if not unscored(row)]
     correct, n = sum(bool(row["correct"]) for row in scored), len(scored)
     decoded = [row for row in rows if total_forwards(row["forwards"])]

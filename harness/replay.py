@@ -6,6 +6,8 @@ import colorsys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.terminal import plain
+
 UNCOMMITTED = "dim strike"
 
 
@@ -19,11 +21,6 @@ def colour(step: int, last: int) -> str:
 def visible(piece: str) -> str:
     """A piece of text with its line ends shown, so that every token can be seen."""
     return plain(piece.replace("\n", "⏎\n")) or "∅"
-
-
-def plain(text: str) -> str:
-    """Text with its control characters as pictures, so that an output cannot drive the terminal."""
-    return text.translate({code: 0x2400 + code for code in range(32) if code != 10} | {127: 0x2421})
 
 
 def coloured(pieces: Sequence[str], trace: Sequence[int], kept: int | None = None) -> Any:

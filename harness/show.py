@@ -6,10 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.terminal import echo, plain, plain_json
+
 
 def print_json(value: Any) -> None:
     """Write one JSON document to stdout."""
-    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    print(plain_json(json.dumps(value, ensure_ascii=False, indent=2, default=str)))
 
 
 def print_table(
@@ -27,7 +29,7 @@ def print_table(
     for name in rows[0] if rows else ():
         table.add_column((short or {}).get(name, name), overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if value is None else str(value)) for value in row.values()))
+        table.add_row(*(Text("" if value is None else plain(value)) for value in row.values()))
     Console().print(table if rows else "nothing yet")
 
 
@@ -48,8 +50,8 @@ def summary_row(summary: Mapping[str, Any]) -> dict[str, Any]:
         "method": summary.get("method"),
         "task": summary.get("task"),
         "n": counted(summary),
-        "accuracy %": interval(summary["accuracy"], summary.get("accuracy_ci95")),
-        "TPF": interval(summary["tpf"], summary.get("tpf_ci95"), 2),
+        "accuracy %": interval(summary.get("accuracy"), summary.get("accuracy_ci95")),
+        "TPF": interval(summary.get("tpf"), summary.get("tpf_ci95"), 2),
         "tokens": summary.get("tokens"),
         "forwards": summary.get("forwards"),
         "TPS": "-" if tps is None else f"{tps:.0f} ({_measured_on(summary)})",
@@ -74,11 +76,11 @@ def print_result(outcome: Any) -> None:
     print_table([summary_row(summary)])
     for name, words in REMARKS.items():
         if summary.get(name):
-            print(f"{summary[name]} of {summary['n_samples']} samples {words}")
+            echo(f"{summary[name]} of {summary['n_samples']} samples {words}")
     state = "stored earlier, nothing was decoded" if outcome.state == "stored" else f"{outcome.new} samples decoded"
-    print(f"\n{path} ({state})")
-    print(f"  harness show {outcome.run_id} --out {outcome.spec.out} --sample 0 --trace")
-    print(f"  harness report --runs {outcome.spec.out} --out reports/out")
+    echo(f"\n{path} ({state})")
+    echo(f"  harness show {outcome.run_id} --out {outcome.spec.out} --sample 0 --trace")
+    echo(f"  harness report --runs {outcome.spec.out} --out reports/out")
 
 
 REMARKS = {

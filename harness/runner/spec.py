@@ -8,6 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+# the keys of run.json that `RunSpec.of` reads
+REPEATED = ("method", "task", "suite_source", "setting", "gen_length", "seed", "data", "checkpoint", "adapter", "dtype")
+REPEATED += ("protocol", "fidelity")
+
 
 @dataclass(frozen=True)
 class RunSpec:
@@ -49,7 +53,7 @@ class RunSpec:
             "suite": run["suite_source"],
             "settings": {**run["setting"], "gen_length": run["gen_length"]},
             "seed": run["seed"],
-            "data_dir": data.get("path") if data["kind"] == "folder" else None,
+            "data_dir": data.get("path") if data.get("kind") == "folder" else None,
             "checkpoint": run["checkpoint"],
             "adapter": run["adapter"],
             "dtype": run["dtype"],

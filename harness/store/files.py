@@ -46,7 +46,7 @@ def sweep(folder: Path) -> None:
     """Remove the temporary files in `folder` of writers that were killed; those of processes that live here stay."""
     for path in folder.glob(".*.tmp"):
         pid = path.name.split(".")[-2]
-        if pid.isdigit() and (int(pid) == os.getpid() or not _lives(int(pid))):
+        if pid.isdigit() and not _lives(int(pid)):
             with suppress(OSError):
                 path.unlink()
 

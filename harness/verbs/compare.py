@@ -6,6 +6,8 @@ from typing import Any
 
 import typer
 
+from harness.terminal import echo
+
 EXAMPLE = (
     "Example: harness compare results/runs/mini/tad_speed/gsm8k results/runs/mini/d3llm/gsm8k   (curves)    "
     "harness compare --suite mini tad_speed d3llm   (rows, over all tasks)"
@@ -63,11 +65,11 @@ def _pair(
     if as_json:
         print_json(result.as_dict())
         return
-    print(f"A = {result.a}\nB = {result.b}\n{result.n_shared} documents in common\n")
+    echo(f"A = {result.a}\nB = {result.b}\n{result.n_shared} documents in common\n")
     for note in result.notes:
-        print(f"Note: {note}")
+        echo(f"Note: {note}")
     for sentence in result.verdict:
-        print(sentence)
+        echo(sentence)
 
 
 def _rows(runs: list[str], suite: str, rows: list[str], options: dict[str, Any], as_json: bool) -> None:
@@ -85,8 +87,8 @@ def _rows(runs: list[str], suite: str, rows: list[str], options: dict[str, Any],
         print_json(found.as_dict())
         return
     for note in found.notes:
-        typer.echo(f"Note: {note}", err=True)
+        echo(f"Note: {note}", err=True)
     print_table(found.table())
     for sentence in found.verdict:
-        print(sentence)
+        echo(sentence)
     print_table(found.rank_table())

@@ -10,6 +10,8 @@ import typer
 
 from harness import options
 from harness.errors import UsageError, UserError
+from harness.store.files import write_atomic
+from harness.terminal import echo
 
 EXAMPLE = (
     'harness decode --checkpoint tests/data/golden/checkpoints --settings \'{"fidelity": "compat"}\' '
@@ -61,7 +63,7 @@ def decode(
     _write(out, rows)
     if as_json:
         print_json({"rows": len(rows), "out": str(out)})
-    typer.echo(f"{len(rows)} rows in {out}", err=True)
+    echo(f"{len(rows)} rows in {out}", err=True)
 
 
 def _lines(prompts: Path, checkpoint: Path, decoder: str | None, settings: dict[str, Any]) -> list[Any]:
@@ -77,7 +79,7 @@ def _lines(prompts: Path, checkpoint: Path, decoder: str | None, settings: dict[
 def _write(out: Path, rows: list[Any]) -> None:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        write_atomic(out, (json.dumps(row) + "\n" for row in rows))
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}.") from None
 

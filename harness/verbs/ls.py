@@ -6,6 +6,8 @@ from typing import Any
 
 import typer
 
+from harness.terminal import echo
+
 app = typer.Typer(help="List methods, tasks, suites or runs.", no_args_is_help=True)
 EXAMPLE = "Example: harness ls runs --task gsm8k --sort tpf"
 JSON = typer.Option(False, "--json", help="One JSON document on stdout.")
@@ -115,14 +117,29 @@ def runs(
     if key not in SORTS:
         raise unknown("column to sort by", sort, SORTS)
     wanted = {"suite": suite, "method": method, "task": task, "finished": finished}
-    rows = [_run_row(folder) for folder in find_runs(out)]
+    rows, damaged = _run_rows(find_runs(out))
     rows = [row for row in rows if all(value in (None, row[name]) for name, value in wanted.items())]
     rows.sort(key=lambda row: (row[key] is not None, row[key] or 0) if key in NUMBERS else str(row[key]))
     rows = rows[::-1] if sort.startswith("-") else rows
     print_table(rows if json else [_shown(row) for row in rows], json)
+    for sentence in damaged:
+        echo(f"harness: not listed: {sentence}", err=True)
 
 
 NUMBERS = ("tpf", "accuracy", "n_samples")
+
+
+def _run_rows(folders: list[Any]) -> tuple[list[dict[str, Any]], list[str]]:
+    """A row for every run that can be read, and a sentence for every other one."""
+    from harness.store import StoreError
+
+    rows, damaged = [], []
+    for folder in folders:
+        try:
+            rows.append(_run_row(folder))
+        except StoreError as error:
+            damaged.append(" ".join(str(error).split()))
+    return rows, damaged
 
 
 def _run_row(folder: Any) -> dict[str, Any]:
@@ -132,7 +149,7 @@ def _run_row(folder: Any) -> dict[str, Any]:
         **{name: run[name] for name in ("suite", "method", "task")},
         "axis": run.get("axis"),
         "axis_value": run.get("axis_value"),
-        "seed": run["seed"],
+        "seed": run.get("seed"),
         "finished": bool(summary),
         **{name: summary.get(name) for name in ("n_samples", "accuracy", "accuracy_ci95", "tpf", "tpf_ci95")},
         "errors": summary.get("errors"),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from harness.options import Json, RunOptions, Set, with_run_options
+from harness.terminal import echo
 
 if TYPE_CHECKING:
     from harness.runner.spec import RunSpec
@@ -62,10 +62,10 @@ def _run(spec: Any, ranks: Any, json: bool) -> None:
         with Bars(1) as bars:
             (outcome,) = execute([spec], progress=bars if ranks.rank == 0 else None, ranks=ranks)
     except Terminated as stop:
-        print(f"harness: {stop} Continue with the same command, or alone with:\n  {spec.command()}", file=sys.stderr)
+        echo(f"harness: {stop} Continue with the same command, or alone with:\n  {spec.command()}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        print(f"harness: interrupted; finished samples are kept. Continue with:\n  {spec.command()}", file=sys.stderr)
+        echo(f"harness: interrupted; finished samples are kept. Continue with:\n  {spec.command()}", err=True)
         raise typer.Exit(130) from None
     if ranks.rank != 0:
         return
@@ -84,11 +84,11 @@ def _show(outcome: Any, json: bool) -> None:
     else:
         print_result(outcome)
     if outcome.errors:
-        print(
+        echo(
             f"harness: the scorer raised on {outcome.errors} samples (outcome `error`); the accuracy leaves them out. "
             f"Their tracebacks are in {outcome.folder.path / 'samples.jsonl'}; the same command scores them again, "
             "without decoding them.",
-            file=sys.stderr,
+            err=True,
         )
         raise typer.Exit(1)
 
@@ -113,6 +113,6 @@ def _verify(name: str, options: RunOptions, json: bool) -> None:
     if json:
         print_json(report.as_dict())
     else:
-        print("\n".join(report.sentences()))
+        echo("\n".join(report.sentences()))
     if report.differing:
         raise typer.Exit(1)

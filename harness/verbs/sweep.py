@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from harness.options import Json, RunOptions, Set, with_run_options
+from harness.terminal import echo
 
 if TYPE_CHECKING:
     from harness.runner.spec import RunSpec
@@ -40,6 +41,9 @@ def sweep(
     ray_gpus: float | None = typer.Option(None, min=0, help="GPUs per worker; default 1 where the cluster has any."),
     ray_cpus: float = typer.Option(1, min=0, help="CPUs per worker."),
     ray_store: str = typer.Option("driver", metavar="driver|shared", help="Who writes --out: this process or workers."),
+    wait: bool = typer.Option(
+        True, "--wait/--no-wait", help="Wait for runs that another process is writing, or fail them at once."
+    ),
     as_json: Json = False,
     *,
     options: RunOptions,
@@ -64,7 +68,7 @@ def sweep(
             _print_json({"plan": planned})
         return
     run = _executor(executor, ray_address, ray_gpus, ray_cpus, ray_store)
-    _run(specs, run, refinement, options.out, options.suite, as_json)
+    _run(specs, run, refinement, options.out, options.suite, as_json, wait)
 
 
 def _names(text: str) -> list[str]:
@@ -97,7 +101,7 @@ def _show_plan(specs: list[RunSpec], documents: int, as_json: bool) -> list[dict
         rows, last = [cost.row() for cost in costs], total(costs)
     if not as_json:
         print_table(rows, short={"documents": "docs", "remaining": "left", "forwards": "NFE"})
-        print(last)
+        echo(last)
     return rows
 
 
@@ -118,7 +122,9 @@ def _executor(name: str, address: str | None, gpus: float | None, cpus: float, s
     return Cluster(address=address, gpus=gpus, cpus=cpus, shared=store == "shared")
 
 
-def _run(specs: list[RunSpec], executor: Executor, refinement: Any, out: str, suite: str, as_json: bool) -> None:
+def _run(
+    specs: list[RunSpec], executor: Executor, refinement: Any, out: str, suite: str, as_json: bool, wait: bool
+) -> None:
     """Run the plan and print what became of it. Exits with 1 if a run failed or a scorer raised."""
     from harness.show import print_table
     from harness.sweep.progress import Board
@@ -127,10 +133,10 @@ def _run(specs: list[RunSpec], executor: Executor, refinement: Any, out: str, su
 
     try:
         with Board(len(specs)) as board:
-            outcomes = run_sweep(specs, executor, board, refinement)
+            outcomes = run_sweep(specs, executor, board, refinement, wait=wait)
     except KeyboardInterrupt:
         again = shlex.join(["harness", *sys.argv[1:]])
-        typer.echo(f"harness: interrupted; finished samples are kept. Continue with:\n  {again}", err=True)
+        echo(f"harness: interrupted; finished samples are kept. Continue with:\n  {again}", err=True)
         raise typer.Exit(130) from None
     table, seeds = rows(outcomes), seed_rows(outcomes)
     if as_json:
@@ -138,11 +144,11 @@ def _run(specs: list[RunSpec], executor: Executor, refinement: Any, out: str, su
     else:
         print_table(table, short={"accuracy": "acc %"})
         if seeds:
-            print("\nSeeds combined (documents are resampled; sd is the spread between seeds):")
+            echo("\nSeeds combined (documents are resampled; sd is the spread between seeds):")
             print_table(seeds)
     if text := failures_text(outcomes):
-        typer.echo(text, err=True)
-    typer.echo(f"Plot it: harness report --runs {out} --suite {suite} --out report", err=True)
+        echo(text, err=True)
+    echo(f"Plot it: harness report --runs {out} --suite {suite} --out report", err=True)
     if any(outcome.state == "failed" or outcome.errors for outcome in outcomes):
         raise typer.Exit(1)
 
