@@ -16,7 +16,9 @@ EXAMPLES = settings(max_examples=COUNT, deadline=None, suppress_health_check=lis
 
 def content(folder: Path) -> dict[str, bytes]:
     """Every file below `folder` but the locks, whose content says nothing."""
-    return {str(file): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file() and file.name != ".lock"}
+    return {
+        str(file): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file() and file.name != ".lock"
+    }
 
 
 def verb(*arguments: str) -> tuple[int, str, str]:

@@ -80,7 +80,13 @@ def test_verbs_print_through_the_one_printer() -> None:
 def test_a_report_has_no_link_from_stored_text() -> None:
     from reports.formats import markdown_text
 
-    for text in ("[x](javascript:alert(1))", "![x](//host/a.png)", "[x][y]", "[y]: https://example.org", "<https://a.b>"):
+    for text in (
+        "[x](javascript:alert(1))",
+        "![x](//host/a.png)",
+        "[x][y]",
+        "[y]: https://example.org",
+        "<https://a.b>",
+    ):
         found = markdown_text(text)
         assert "](" not in found
         assert "][" not in found
@@ -215,22 +221,11 @@ def test_broken_tasks_of_another_package_are_left_out(
     from tasks.errors import TasksError
 
     monkeypatch.setattr(catalogue, "entry_points", lambda group: [broken_point(group)])
-    monkeypatch.setattr(catalogue, "extensions", lambda: catalogue_extensions())
-    catalogue_extensions = catalogue.extensions.__class__ and _fresh(catalogue)
-    assert catalogue_extensions() == ()
+    assert catalogue.extensions.__wrapped__() == ()
     assert "evil-plugin 6.6" in caplog.records[0].getMessage()
     with pytest.raises(TasksError, match="do not load"):
         catalogue.refuse_left_out("evil")
     catalogue._left_out.pop("evil")
-
-
-def _fresh(catalogue: Any) -> Any:
-    return EXTENSIONS
-
-
-from tasks import catalogue as _catalogue  # noqa: E402
-
-EXTENSIONS = _catalogue.extensions.__wrapped__
 
 
 class Template:
