@@ -19,7 +19,7 @@ import torch
 from methods import registry
 from methods.decoding import Request, decode
 
-FEW = 8  # tokens per forward while the overhead is measured: full-canvas forwards, but not one for every token
+FEW = 8  # tokens per forward pass while the overhead is measured: full-canvas forwards, but not one for every token
 ROWS = 8  # requests of an overhead measurement at least: at batch 1 one alone is over before the processor is warm
 CACHED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("fast_dllm_factor", {"cache": "none"}),

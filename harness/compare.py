@@ -1,4 +1,4 @@
-"""Two runs, or two curves, on the same documents: what differs, by how much, and what can be said about it."""
+"""Two runs, or two curves, on the same documents: what differs, by how much, and what follows from it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A against B. accuracy and tpf are None when a side is a curve; `verdict` is what can be said, in sentences."""
+    """A against B. accuracy and tpf are None when a side is a curve; `verdict` holds the conclusions, in sentences."""
 
     a: str
     b: str
@@ -149,6 +149,11 @@ def compare(a: Side, b: Side, *, any_protocol: bool = False, seed: int = 0, draw
     if n == 0:
         raise UsageError(f"{a.name} and {b.name} share no document; run both with the same --limit.")
     for part, points in ((a, a.points), (b, b.points)):
+        if missing := sum(run.unscored for run in points):
+            notes.append(
+                f"{part.name} has {missing} samples without a score, because the scorer raised; they are left out. "
+                "Run its command again, which scores them without decoding."
+            )
         if (most := max(map(len, points))) > n:
             notes.append(f"{part.name} has {most} documents; only the {n} shared ones are compared.")
     single = not a.curve and not b.curve
@@ -199,15 +204,15 @@ def _verdict(
     tpf: Difference | None,
     areas: Mapping[str, Difference],
 ) -> list[str]:
-    said = []
+    sentences = []
     if accuracy:
-        said.append(_say_accuracy(a, b, ours, theirs, accuracy))
+        sentences.append(_say_accuracy(a, b, ours, theirs, accuracy))
     if tpf:
-        said.append(_say_ratio(a, b, tpf))
-    said += [_say_area(name, pair) for name, pair in areas.items()]
+        sentences.append(_say_ratio(a, b, tpf))
+    sentences += [_say_area(name, pair) for name, pair in areas.items()]
     if accuracy and tpf and tpf.a and tpf.b:
-        said.append(_say_together(a, b, accuracy, tpf))
-    return said
+        sentences.append(_say_together(a, b, accuracy, tpf))
+    return sentences
 
 
 def _say_accuracy(a: str, b: str, ours: Samples, theirs: Samples, pair: AccuracyPair) -> str:
@@ -219,7 +224,7 @@ def _say_accuracy(a: str, b: str, ours: Samples, theirs: Samples, pair: Accuracy
     if pair.p < SIGNIFICANT:
         better = f"A ({a})" if pair.difference > 0 else f"B ({b})"
         return f"Accuracy: {better} is more accurate: {counts}. A - B = {gap}."
-    return f"Accuracy: no difference can be told from chance: {counts}. A - B = {gap}."
+    return f"Accuracy: no difference distinguishable from chance: {counts}. A - B = {gap}."
 
 
 def _say_ratio(a: str, b: str, pair: Difference) -> str:
@@ -228,7 +233,7 @@ def _say_ratio(a: str, b: str, pair: Difference) -> str:
     if pair.p < SIGNIFICANT:
         faster = f"A ({a})" if pair.difference > 0 else f"B ({b})"
         return f"TPF: {faster} commits more tokens per forward pass: {values}; {factor}."
-    return f"TPF: no difference can be told from chance: {values}; {factor}."
+    return f"TPF: no difference distinguishable from chance: {values}; {factor}."
 
 
 def _say_area(name: str, pair: Difference) -> str:
@@ -236,15 +241,15 @@ def _say_area(name: str, pair: Difference) -> str:
     values += f" {pair.low:+.1f} to {pair.high:+.1f} (y_max is the best accuracy of these two)"
     if pair.p < SIGNIFICANT:
         return f"{name}: {'A' if pair.difference > 0 else 'B'} is ahead: {values}."
-    return f"{name}: no difference can be told from chance: {values}."
+    return f"{name}: no difference distinguishable from chance: {values}."
 
 
 def _say_together(a: str, b: str, accuracy: AccuracyPair, tpf: Difference) -> str:
     """The sentence a reader takes away; an undecided accuracy is bounded, never called equal."""
     if tpf.p >= SIGNIFICANT:
         if accuracy.p < SIGNIFICANT:
-            return "Together: they differ in accuracy, and their speeds cannot be told apart."
-        return f"Together: {accuracy.n} documents cannot tell the two apart, neither in accuracy nor in speed."
+            return "Together: they differ in accuracy, and their speeds cannot be distinguished."
+        return f"Together: {accuracy.n} documents cannot distinguish the two, neither in accuracy nor in speed."
     fast, loss = (a, -accuracy.low) if tpf.difference > 0 else (b, accuracy.high)
     factor = tpf.ratio if tpf.difference > 0 else 1 / tpf.ratio
     ahead = accuracy.difference if tpf.difference > 0 else -accuracy.difference
@@ -252,8 +257,8 @@ def _say_together(a: str, b: str, accuracy: AccuracyPair, tpf: Difference) -> st
         also = "and is also more accurate" if ahead > 0 else "but is less accurate"
         return f"Together: {fast} is {factor:.2f} times as parallel {also}, by {abs(ahead):.1f} points."
     return (
-        f"Together: {fast} is {factor:.2f} times as parallel; {accuracy.n} documents cannot tell its accuracy from the "
-        f"other's ({ahead:+.1f} points); a loss of up to {max(loss, 0.0):.1f} is not excluded."
+        f"Together: {fast} is {factor:.2f} times as parallel; {accuracy.n} documents cannot distinguish its accuracy "
+        f"from the other's ({ahead:+.1f} points); a loss of up to {max(loss, 0.0):.1f} is not excluded."
     )
 
 

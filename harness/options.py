@@ -20,8 +20,14 @@ Adapter = Annotated[str | None, typer.Option(metavar="PATH", help="A LoRA adapte
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8 or nf4.")]
 Compile = Annotated[bool, typer.Option("--compile", help="Compile the model with torch.compile; pays on long runs.")]
+ReuseMb = Annotated[float, typer.Option(min=0, help="Memory in MB for canvases that settings have in common.")]
+NoReuse = Annotated[bool, typer.Option("--no-reuse", help="Compute every canvas again; the tokens are the same.")]
 Protocol = Annotated[str | None, typer.Option(metavar="SET", help="Another protocol set, such as llada-tad.")]
 Fidelity = Annotated[str, typer.Option(help="fixed, or compat: with the reference code's own behaviour.")]
+Label = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Names the row in tables; {method} stands for the method's name."),
+]
 Out = Annotated[str, typer.Option(help="The folder of all runs.")]
 Unconfined = Annotated[
     bool,
@@ -43,8 +49,11 @@ class RunOptions:
     device: Device = "auto"
     dtype: Dtype = "auto"
     compile: Compile = False
+    reuse_mb: ReuseMb = 512.0
+    no_reuse: NoReuse = False
     protocol: Protocol = None
     fidelity: Fidelity = "fixed"
+    label: Label = None
     out: Out = "results/runs"
     unconfined: Unconfined = False
 
@@ -52,7 +61,10 @@ class RunOptions:
         """The RunSpec of these options and `more`."""
         from harness.runner.spec import RunSpec
 
-        return RunSpec(**{field.name: getattr(self, field.name) for field in fields(self)}, **more)
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        if values.pop("no_reuse"):
+            values["reuse_mb"] = 0.0
+        return RunSpec(**values, **more)
 
 
 def with_run_options(verb: Callable[..., None]) -> Callable[..., None]:

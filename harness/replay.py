@@ -35,7 +35,7 @@ def coloured(pieces: Sequence[str], trace: Sequence[int], kept: int | None = Non
 
 
 def by_forward(pieces: Sequence[str], trace: Sequence[int]) -> list[dict[str, Any]]:
-    """Per forward that committed something: its number, how many tokens, and which, with their positions."""
+    """Per forward pass that committed something: its number, how many tokens, and which, with their positions."""
     rows = []
     for step in sorted(set(trace) - {0}):
         placed = [(place, piece) for place, piece in enumerate(pieces) if trace[place] == step]

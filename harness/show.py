@@ -65,15 +65,18 @@ def counted(summary: Mapping[str, Any]) -> str:
 
 
 def _measured_on(summary: Mapping[str, Any]) -> str:
-    """Batch size and device; the sessions of a continued run can differ in them."""
+    """Batch size and device, in which the sessions of a continued run can differ; and whether canvases were reused."""
     batch, device = summary.get("batch_size"), summary.get("device")
-    return f"{'mixed batch sizes' if batch is None else f'batch {batch}'}, {device or 'mixed devices'}"
+    reused = ", no speed: canvases reused" if summary.get("tps_reused") else ""
+    return f"{'mixed batch sizes' if batch is None else f'batch {batch}'}, {device or 'mixed devices'}{reused}"
 
 
 def print_result(outcome: Any) -> None:
     """The end of `harness run`: the table, what deserves a remark, and the commands that go on from here."""
     summary, path = outcome.summary, outcome.folder.path
     print_table([summary_row(summary)])
+    if label := outcome.folder.run().get("label"):
+        echo(f"label: {label}")
     for name, words in REMARKS.items():
         if summary.get(name):
             echo(f"{summary[name]} of {summary['n_samples']} samples {words}")

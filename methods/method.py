@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from methods.errors import MethodsError, MethodsUsageError, unknown
-from methods.params import Param
+from methods.params import EARLY_STOP, Param
 
 FIDELITIES = ("fixed", "compat")
 
@@ -30,6 +30,10 @@ class Method:
     checkpoint: the key into a suite's checkpoints. recipe: the YAML in `methods/recipes` that trains it, if any.
     repairs: the published decoder's defects that the `fixed` fidelity repairs, one line each.
     reference: for the `compat` fidelity, the published decoder (a name of `methods.reference`) on each architecture.
+
+    Every diffusion row has the setting `early_stop`, False unless `params` names another default: what an EOS does is a
+    condition of the measurement, which a protocol fixes for all rows alike. `build` gives a decoder without an early
+    stop of its own the engine's; autoregressive rows end at their EOS by nature and have no such setting.
     """
 
     name: str
@@ -46,6 +50,10 @@ class Method:
     recipe: str | None = None
     repairs: tuple[str, ...] = field(default=())
     reference: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.family != "ar" and "early_stop" not in self.params:
+            object.__setattr__(self, "params", {**self.params, "early_stop": EARLY_STOP})
 
     def settings(self, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Defaults with `overrides` laid over them, every value checked.
@@ -67,8 +75,9 @@ class Method:
     def build(self, settings: Mapping[str, Any], arch: str, fidelity: str = "fixed") -> Any:
         """The decoder for `settings` on an architecture; imports torch.
 
-        Raises MethodsUsageError for an unknown fidelity, for `compat` where no published decoder is modelled and for
-        settings that do not go together; MethodsError for a builder that does not load.
+        Raises MethodsUsageError for an unknown fidelity, for `compat` where no published decoder is modelled, for
+        settings that do not go together and for an early stop that another library's loop does not know; MethodsError
+        for a builder that does not load.
         """
         if fidelity not in FIDELITIES:
             raise unknown("fidelity", fidelity, FIDELITIES)
@@ -77,9 +86,19 @@ class Method:
         if fidelity == "compat" and self.repairs and "fidelity" not in takes:
             return self._published(settings, arch)
         if len(takes) == 3:
-            return builder(dict(settings), arch, fidelity)
+            return self._ending(builder(dict(settings), arch, fidelity), settings)
         offered = {"arch": arch, "fidelity": fidelity}
-        return builder(dict(settings), **{name: offered[name] for name in takes[1:] if name in offered})
+        asked = {name: offered[name] for name in takes[1:] if name in offered}
+        return self._ending(builder(dict(settings), **asked), settings)
+
+    def _ending(self, decoder: Any, settings: Mapping[str, Any]) -> Any:
+        """`decoder`, with the engine's early stop where the settings ask for one and it has none of its own."""
+        if self.family == "ar" or not settings.get("early_stop"):
+            return decoder
+        try:
+            return decoder.ending_early()
+        except MethodsUsageError as error:
+            raise MethodsUsageError(f"{self.name}: {error}") from None
 
     def _builder(self) -> Callable[..., Any]:
         if not isinstance(self.decoder, str):

@@ -198,7 +198,7 @@ def _point(runs: Sequence[RunData], samples: Sequence[Samples], draws: int) -> P
         protocol=first.protocol[0],
         protocol_digest=first.protocol[1],
         label=first.row,
-        tps=_finite(summary.get("tps")),
+        tps=None if summary.get("tps_reused") else _finite(summary.get("tps")),  # no speed of a method
         batch_size=summary.get("batch_size"),
         device=str(summary.get("device") or ""),
         positions_per_token=positions / tokens if tokens and positions else None,

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UserError
+from harness.errors import NamesError, SummaryError, UserError
 from harness.stats import Samples
 from harness.store import RunFolder, find_runs
-from harness.store.errors import NamesError, SummaryError
 from reports.model import Finding
 
 KEYS = ("suite", "method", "task", "setting")
@@ -91,7 +90,7 @@ def show_path(path: Path) -> str:
 
 
 def read_runs(dirs: Sequence[Path]) -> tuple[list[RunData], list[Finding]]:
-    """All finished runs in or below `dirs`, and what was left out and why. A run that lies in two places counts once.
+    """All finished runs in or below `dirs`, and what was left out and why. A run stored in two places counts once.
 
     Raises UsageError (exit code 2) for a folder that does not exist.
     """

@@ -39,6 +39,7 @@ LOOKS: dict[str, MethodStyle] = {
     "fast_dllm_factor": MethodStyle("#1B6A9C", "#9AD3F5", ">", "dash"),
     "fast_dllm_v2": MethodStyle("#3B2F8F", "#A79BEF", "v"),
     "multi_block": MethodStyle("#6A3FA0", "#BC9AE6", "H"),
+    "multi_block_d3llm": MethodStyle("#6A3FA0", "#BC9AE6", "H", "dash"),
     "d2f": MethodStyle("#B0418F", "#E58AC8", "D"),
     "dparallel": MethodStyle("#12875F", "#4CC79A", "h"),
     "d3llm": MethodStyle("#C28100", "#F2B83B", "p"),
@@ -145,7 +146,8 @@ TITLES = {
     "fast_dllm_factor": "Fast-dLLM (factor)",
     "d3llm_cache": "d3LLM (cache)",
     "fast_dllm_v2": "Fast-dLLM v2",  # the papers' row is of 7B, a run is of any size
-    "multi_block": "Multi-block",
+    "multi_block": "Multi-block (TAD settings)",
+    "multi_block_d3llm": "Multi-block (d3LLM settings)",
 }
 
 

@@ -78,7 +78,7 @@ def read(task: str, source: Source, *, train: bool = False, rows_of: str | None 
 
 
 def _own_test(task: str, rows: list[Row]) -> list[Row]:
-    """Rows with `test` only where the task is scored by it: `tasks.codescore.test_of` takes it wherever it stands."""
+    """Rows with `test` only where the task is scored by it: `tasks.codescore.test_of` finds it in any column."""
     if "test" in dict(dataset_of(task).fields):
         return rows
     return [{name: value for name, value in row.items() if name != "test"} for row in rows]

@@ -60,7 +60,7 @@ TAILS = 8  # statements with prose behind them that are looked at
 
 
 def without_tails(source: str) -> str:
-    """A source without the prose that stands behind its statements, on their lines."""
+    """A source without the prose that follows its statements on the same lines."""
     lines = source.split("\n")[:LINES]
     start = next((place for place, line in enumerate(lines) if BEGINS.match(line)), 0)
     for _ in range(TAILS):
@@ -137,8 +137,8 @@ def program(text: str, entries: Collection[str] = (), prompt: str = "", also: Co
 
     text: what the model wrote. entries: the functions under test. prompt: code that the text continues or repeats
     (HumanEval). also: helper names that the test uses. A block that defines an entry wins over one that does not; the
-    first wins among equals. The text is read as it stands; if that is not Python, also with its markers on lines of
-    their own (`tasks.fences.separated`), then without the prose behind a statement; the reading with most lines counts.
+    first wins among equals. The text is read unchanged; if that is not Python, also with its markers on lines of
+    their own (`tasks.fences.separated`), then without the prose after a statement; the reading with most lines counts.
     """
     clean, start = without_tags(normalise(text)), normalise(prompt)
     if not clean.strip():

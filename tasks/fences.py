@@ -1,4 +1,4 @@
-"""Where the code of a generated text stands: fenced blocks, and the markers that models glue to a line of code."""
+"""Where the code of a generated text is: fenced blocks, and the markers that models glue to a line of code."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def without_tags(text: str) -> str:
 def separated(text: str) -> str:
     """A text with every marker on a line of its own, so that none takes a line of code with it.
 
-    Fences stay as fences; special tokens spelled as text and tags such as `</code>` become line ends, and what stands
-    behind an end-of-text token goes. No-break and invisible spaces, which Python refuses, become spaces and nothing.
+    Fences stay as fences; special tokens spelled as text and tags such as `</code>` become line ends, and what
+    follows an end-of-text token is dropped. No-break spaces, which Python refuses, become spaces; invisible ones go.
     """
     end = next((match.start() for match in _END.finditer(text) if text[: match.start()].strip()), len(text))
     text = text[:end]

@@ -1,4 +1,4 @@
-"""Scores of GSM8K's kind of answer, one number: what a careful reader takes for the answer, compared as a number.
+"""Scores of GSM8K's kind of answer, one number: what an attentive reader takes for the answer, compared as a number.
 
 lm-eval's own filters take the last match of a pattern that needs no digit and knows no box (docs/footguns.md); the
 protocols of the reference repositories keep them, the fair and mini ones read with these.

@@ -43,7 +43,7 @@ def error_line(source: str) -> int | None:
 
 
 def compiles(node: ast.stmt) -> bool:
-    """Whether a top-level statement stands where Python allows it: a `return` outside a function parses, no more."""
+    """Whether Python allows this statement at top level: a `return` outside a function parses but does not compile."""
     try:
         with PARSING, warnings.catch_warnings():
             warnings.simplefilter("ignore")

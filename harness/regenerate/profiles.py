@@ -14,7 +14,7 @@ class Profile:
     distil_steps: by recipe, 0 = the recipe's own. points: `harness sweep --points` by method; else the method's own.
     extra_seeds: by recipe, seeds beside the regeneration's own and counted from it, for the spread.
     deltas: values of TAD's delta beside TAD-Quality's, each trained as long as TAD-Quality; together the ablation.
-    note: stands above every table of the report.
+    note: printed above every table of the report.
     """
 
     name: str
@@ -35,7 +35,8 @@ class Profile:
 
 ENTROPY, CONFIDENCE = "0,0.1,0.3,0.5,1", "1,0.98,0.9,0.7,0.5"
 POINTS = {
-    **dict.fromkeys(("multi_block", "dparallel", "d3llm", "d3llm_cache", "tad_quality", "tad_speed"), ENTROPY),
+    **dict.fromkeys(("multi_block", "multi_block_d3llm", "dparallel", "d3llm", "d3llm_cache"), ENTROPY),
+    **dict.fromkeys(("tad_quality", "tad_speed"), ENTROPY),
     **dict.fromkeys(("fast_dllm_prefix", "fast_dllm_dual", "d2f", "fast_dllm_v2"), CONFIDENCE),
     "fast_dllm_factor": "0,0.2,0.5,1,2",
     "ar_speculative": "0,2,5,10",

@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from harness.metrics import unscored
 from harness.runner.finish import summary_over
 from harness.runner.job import Job
 from harness.runner.prompts import prompts
@@ -15,6 +14,7 @@ from harness.runner.rank_files import Parts, recover_parts
 from harness.runner.sample import document, scored
 from harness.runner.scoring import Scorer
 from harness.runner.state import Outcome, Progress, RunState
+from harness.stats import unscored
 from harness.store.sessions import counted
 
 
@@ -29,7 +29,8 @@ def open_run(
     total = min(spec.limit or job.run["n_docs"], job.run["n_docs"])
     if spec.fresh:
         folder.set_aside()
-    elif folder.finished:
+    renamed = relabel(job)
+    if not spec.fresh and folder.finished:
         stored = [sample for sample in folder.samples(light=True) if sample["doc_id"] < total]
         if len(stored) == total and not any(map(unscored, stored)):
             return Outcome(spec, "stored", folder, summary_over(job, total))
@@ -47,8 +48,21 @@ def open_run(
             run.add(sample)
     start = session(spec.batch_size, str(job.backbone.device), spec.limit, spec.compile)
     folder.update(sessions=[*counted(folder.run()["sessions"], len(done)), start])
-    run.report(", ".join(_notes(folder.dropped, recovered, rescored)))
+    run.report(", ".join(renamed + _notes(folder.dropped, recovered, rescored)))
     return run
+
+
+def relabel(job: Job) -> list[str]:
+    """Give a stored run the label that is asked for now; what was done, in words. Nothing else of the run changes."""
+    label, folder = job.run["label"], job.folder
+    if label is None or not (folder.path / "run.json").is_file():
+        return []
+    old = folder.run().get("label")
+    if old == label:
+        return []
+    with folder.open(job.run):
+        folder.update(label=label)
+    return [f"the stored run's label was {old!r} and is {label!r} now"]
 
 
 def _notes(dropped: int, recovered: int, rescored: int) -> list[str]:

@@ -13,6 +13,7 @@ from harness.runner.job import confine_code, data_source
 from harness.runner.prompts import prompt_hash
 from harness.runner.sample import document, scored
 from harness.runner.spec import REPEATED, RunSpec
+from harness.settings import effective_eos_policy
 from harness.store import RunFolder, StoreError, run_id
 from harness.store.checks import needs
 from harness.suites import load_suite
@@ -20,7 +21,7 @@ from harness.suites import load_suite
 
 @dataclass(frozen=True)
 class Rescored:
-    """The new summary and where it lies.
+    """The new summary and its path.
 
     changed: samples with another text, count or score; stored: all; recut: samples whose text ends elsewhere, because
     the stop strings are others. finished: whether the summary was written.
@@ -35,7 +36,7 @@ class Rescored:
 
 
 def rescore(folder: RunFolder, *, data_dir: str | None = None, unconfined: bool = False) -> Rescored:
-    """Cut, count and score every stored output again and write samples and summary anew, atomically.
+    """Cut, count and score every stored output again and rewrite samples and summary, atomically.
 
     A run of an older version of its protocol is scored as today's version does, into a run folder of its own beside
     it, if both versions ask the same prompts; the old folder stays as it is. Outputs are stored to their first EOS or
@@ -90,7 +91,8 @@ def rescore(folder: RunFolder, *, data_dir: str | None = None, unconfined: bool 
 def _under(folder: RunFolder, run: dict[str, Any], protocol: Any) -> dict[str, Any]:
     """The run.json of a run as today's version of its protocol names it; the same object if nothing changes.
 
-    Raises UserError for a version that the stored texts cannot answer: a newer one, or one with other prompts.
+    Raises UserError for a version that the stored texts cannot answer: a newer one, one with other prompts, or one
+    under which answers end otherwise.
     """
     if protocol.digest == run["protocol_digest"]:
         return run
@@ -103,13 +105,14 @@ def _under(folder: RunFolder, run: dict[str, Any], protocol: Any) -> dict[str, A
         )
     if version < protocol.prompts_since:
         raise UserError(
-            f"{folder.path}: version {version} of {protocol.id} gave the model other prompts than version "
-            f"{protocol.version} does, so its texts cannot be scored as that one; run it again."
+            f"{folder.path}: version {version} of {protocol.id} gave the model other prompts, or ended its answers "
+            f"otherwise, than version {protocol.version} does, so its texts cannot be scored as that one; run it again."
         )
     changes = {
         "protocol_version": protocol.version,
         "protocol_digest": protocol.digest,
         "metric": f"{protocol.metric},{protocol.extraction}",
+        "eos_policy": effective_eos_policy(protocol.eos_policy, run["setting"]),
     }
     now = {**run, **changes, "rescored_from": run["run_id"]}
     return {**now, "run_id": run_id(now)}
@@ -123,7 +126,7 @@ def _beside(target: RunFolder, run: dict[str, Any]) -> RunFolder:
 
 
 def _same_prompts(folder: RunFolder, loaded: Any, samples: list[dict[str, Any]]) -> None:
-    """Check that today's text of every question stands in the stored prompt.
+    """Check that the stored prompt contains today's text of every question.
 
     The chat template belongs to the checkpoint, which is not loaded here: what it puts around the text is not compared.
     """

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+REUSE_MB = 512.0
 # the keys of run.json that `RunSpec.of` reads
 REPEATED = ("method", "task", "suite_source", "setting", "gen_length", "seed", "data", "checkpoint", "adapter", "dtype")
 REPEATED += ("protocol", "fidelity")
@@ -20,8 +21,10 @@ class RunSpec:
     settings: what differs from the suite's and the method's defaults (`gen_length` overrides the protocol's).
     limit: only the first documents; a larger limit later continues the same run. checkpoint, adapter: instead of the
     suite's. protocol: the name of a protocol set instead of the suite's own. out: the store. fresh: set a stored run
-    aside and start over. unconfined: run generated code even where the sandbox cannot confine it. compile: see
-    `methods.backbones.Backbone.compile`.
+    aside and start over. label: names the row, see `harness.labels`. unconfined: run generated code even where the
+    sandbox cannot confine it. compile: see `methods.backbones.Backbone.compile`. reuse_mb: megabytes for canvases that
+    settings and methods of one `execute` have in common, 0 to compute every one of them again; what comes out is the
+    same.
     """
 
     method: str
@@ -42,6 +45,8 @@ class RunSpec:
     fresh: bool = False
     unconfined: bool = False
     compile: bool = False
+    label: str | None = None
+    reuse_mb: float = REUSE_MB
 
     @classmethod
     def of(cls, run: Mapping[str, Any], **changes: Any) -> RunSpec:
@@ -59,6 +64,7 @@ class RunSpec:
             "dtype": run["dtype"],
             "protocol": run["protocol"].split("/")[0],
             "fidelity": run["fidelity"],
+            "label": run.get("label"),
         }
         return cls(**{**values, **changes})
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.store.errors import NamesError, StoreError, SummaryError
+from harness.errors import NamesError, StoreError, SummaryError
 
 Fits = Callable[[Any], bool]
 LARGEST = 2**31 - 1  # of a count; `positions` may be larger

@@ -67,6 +67,7 @@ RUN_COLUMNS = (
     "code_version",
     "started",
 )
+LATER_COLUMNS = ("label", "eos_policy")  # of both frames; new columns are appended, never inserted
 SUMMARY_COLUMNS = (
     "n_samples",
     "metric",
@@ -83,11 +84,14 @@ SUMMARY_COLUMNS = (
     "empty_outputs",
     "truncated",
     "errors",
+    "forwards_run",
+    "positions_run",
+    "tps_reused",
 )
 POINT_COLUMNS = (
     *("suite", "task", "method", "source", "setting", "axis", "axis_value", "seed", "tpf", "accuracy", "tpf_lo"),
     *("tpf_hi", "acc_lo", "acc_hi", "n_samples", "nominal", "tokens", "forwards", "positions", "tps", "protocol"),
-    *("checkpoint", "data", "run_id"),
+    *("checkpoint", "data", "run_id", *LATER_COLUMNS, "forwards_run", "positions_run", "tps_reused"),
 )
 
 
@@ -99,7 +103,8 @@ def load_runs(dirs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = 
     Raises StoreError naming the file for a run that cannot be read, UsageError for a folder that does not exist.
     """
     folders, rows = _each_once(find_runs(dirs))
-    runs = pd.DataFrame(rows, columns=[*RUN_COLUMNS, "finished", *SUMMARY_COLUMNS, *_INTERVALS, "path"])
+    columns = [*RUN_COLUMNS, "finished", *SUMMARY_COLUMNS, *_INTERVALS, "path", *LATER_COLUMNS]
+    runs = pd.DataFrame(rows, columns=columns)
     points = runs[runs["finished"].astype(bool)].assign(source="run", nominal=False)[list(POINT_COLUMNS)]
     frames = [_samples(folder, row) for folder, row in zip(folders, rows, strict=True)] if samples else []
     return Runs(runs, points.reset_index(drop=True), _concat([frame for frame in frames if len(frame)]))
@@ -125,7 +130,7 @@ _INTERVALS = ("acc_lo", "acc_hi", "tpf_lo", "tpf_hi")
 
 def _run_row(folder: RunFolder) -> Row:
     run, summary = folder.run(), folder.summary() or {}
-    row = {name: run.get(name) for name in RUN_COLUMNS}
+    row = {name: run.get(name) for name in (*RUN_COLUMNS, *LATER_COLUMNS)}
     row["setting"] = json.dumps(run.get("setting", {}), sort_keys=True)
     row["data"] = (run.get("data") or {}).get("kind")
     row |= {name: summary.get(name) for name in SUMMARY_COLUMNS}
@@ -140,7 +145,7 @@ def _samples(folder: RunFolder, run: Row) -> pd.DataFrame:
     if not frames:
         return pd.DataFrame()
     frame = _concat(frames)
-    if run["finished"]:  # what lies beyond the summary is the rest of a larger run that was interrupted
+    if run["finished"]:  # samples beyond the summary are the rest of a larger run that was interrupted
         frame = frame[frame["doc_id"] < run["n_samples"]].reset_index(drop=True)
     if frame["doc_id"].duplicated().any():
         list(folder.samples(light=True))  # raises, naming the line

@@ -11,8 +11,8 @@ from typing import Any
 
 from filelock import Timeout
 
+from harness.errors import BusyError, StoreError
 from harness.store.checks import REBUILD, checked_run, checked_summary
-from harness.store.errors import BusyError, StoreError
 from harness.store.files import Appender, dumps, read_json, refusal, sweep, write_atomic, write_json
 from harness.store.lock import FolderLock
 from harness.store.samples import ordered, read_samples, repair_tail

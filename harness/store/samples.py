@@ -11,14 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from harness.errors import StoreError
 from harness.store.checks import sample_fault
-from harness.store.errors import StoreError
 
 FRAME = (
     *("doc_id", "prompt_hash", "prompt_tokens", "outcome", "correct", "stop_reason", "forwards", "nfe", "positions"),
     *("tokens", "seconds"),
 )
-LIGHT = (*FRAME, "task", "strict", "flexible", "tokens_compat", "revisions", "truncated")
+LIGHT = (
+    *(*FRAME, "task", "strict", "flexible", "tokens_compat", "revisions", "truncated"),
+    *("forwards_run", "positions_run"),
+)
 HEAVY = ("extracted", "prompt", "text", "output_ids", "pieces", "trace", "detail", "error")
 # an inner quote of a JSON string is escaped, so these bytes are always a key
 FRAME_END = f', "{LIGHT[len(FRAME)]}":'.encode()

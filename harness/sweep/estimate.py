@@ -47,6 +47,7 @@ def estimate(
 ) -> list[Cost]:
     """The cost of every run of the plan, calibrated on the first `documents` of every group's first and last point.
 
+    groups: one method each (`grid.by_method`). Forwards and seconds are those without reuse, and so an upper bound.
     Loads every checkpoint once, in the plan's order. A run that cannot be prepared, or a group that cannot be measured,
     is listed with the reason as its state and no cost, as it would fail in the sweep.
     """
@@ -101,7 +102,7 @@ def _measure(jobs: Sequence[Any], documents: int, batch_size: int) -> list[tuple
                 requests.append(request(job, prompt))
     sums = [[0.0, 0.0] for _ in jobs]
     if requests:
-        for result in decode_all(jobs[0].backbone, requests, batch_size, halved=lambda before, now: None):
+        for result in decode_all(jobs[0].backbone, requests, batch_size, halved=lambda before, now: None, reuse_mb=0):
             total = sums[owners[result.index]]
             total[0] += total_forwards(result.forwards)
             total[1] += result.seconds

@@ -6,18 +6,36 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.metrics import unscored
 from harness.runner.spec import RunSpec
 from harness.stats import Samples, combine_seeds
-from harness.sweep.grid import label, setting_text
+from harness.sweep.grid import run_text, setting_text
 
 if TYPE_CHECKING:
     from harness.runner.execute import Outcome
 
 
+COUNTS = ("forwards", "forwards_run", "positions", "positions_run")
+
+
+def ran_text(outcomes: Sequence[Outcome]) -> str:
+    """How many forward passes the runs' samples needed, how many of them ran, and what that means for TPS."""
+    summaries = [outcome.summary for outcome in outcomes if outcome.summary]
+    needed, ran = (sum(summary.get(name) or 0 for summary in summaries) for name in COUNTS[:2])
+    if ran == needed:
+        return f"{needed:,} forward passes, none reused."
+    return (
+        f"{needed:,} forward passes needed, {ran:,} run ({ran / needed:.0%}): canvases that runs have in common were "
+        "computed once. TPS of such runs is no speed of a method; for that, --no-reuse."
+    )
+
+
 def rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """One row per run, in the order of the plan; the reason of a failed one is its state."""
-    return [_row(outcome.spec, outcome.summary or {}, _state(outcome)) for outcome in outcomes]
+    found = [_row(outcome.spec, outcome.summary or {}, _state(outcome)) for outcome in outcomes]
+    labels = [outcome.folder.run().get("label") if outcome.folder else outcome.spec.label for outcome in outcomes]
+    if any(labels):
+        return [{**row, "label": label} for row, label in zip(found, labels, strict=True)]
+    return found
 
 
 def _state(outcome: Outcome) -> str:
@@ -35,6 +53,7 @@ def _row(spec: RunSpec, summary: dict[str, Any], state: str) -> dict[str, Any]:
         "n": summary.get("n_samples"),
         "accuracy": _rounded(summary.get("accuracy"), 1),
         "tpf": _rounded(summary.get("tpf"), 2),
+        **{name: summary.get(name) for name in COUNTS},
         "run": summary.get("run_id"),
         "state": state,
     }
@@ -72,8 +91,7 @@ def _samples(outcome: Outcome) -> Samples:
     folder, limit = outcome.folder, outcome.spec.limit
     assert folder is not None
     lines = folder.samples(light=True)
-    within = (line for line in lines if limit is None or line["doc_id"] < limit)
-    return Samples.from_rows(line for line in within if not unscored(line))
+    return Samples.from_rows(line for line in lines if limit is None or line["doc_id"] < limit)
 
 
 def reason(outcome: Outcome) -> str:
@@ -89,7 +107,7 @@ def failures_text(outcomes: Sequence[Outcome]) -> str:
         return ""
     lines = [f"{len(failed)} of {len(outcomes)} runs failed:"]
     for outcome in failed:
-        lines += [f"  {label(outcome.spec)}: {reason(outcome)}", f"    {outcome.spec.command()}"]
+        lines += [f"  {run_text(outcome.spec)}: {reason(outcome)}", f"    {outcome.spec.command()}"]
     return "\n".join(lines)
 
 

@@ -89,15 +89,15 @@ def _show_plan(specs: list[RunSpec], documents: int, as_json: bool) -> list[dict
     from rich.console import Console
 
     from harness.show import print_table
-    from harness.sweep import groups
     from harness.sweep.estimate import estimate, total, without_estimate
+    from harness.sweep.grid import by_method
 
     console = Console(stderr=True)
     if not documents:
         rows, last = without_estimate(specs), f"{len(specs)} runs."
     else:
         with console.status("calibrating") as status:
-            costs = estimate(groups(specs), documents, status.update)
+            costs = estimate(by_method(specs), documents, status.update)
         rows, last = [cost.row() for cost in costs], total(costs)
     if not as_json:
         print_table(rows, short={"documents": "docs", "remaining": "left", "forwards": "NFE"})
@@ -128,7 +128,7 @@ def _run(
     """Run the plan and print what became of it. Exits with 1 if a run failed or a scorer raised."""
     from harness.show import print_table
     from harness.sweep.progress import Board
-    from harness.sweep.report import failures_text, rows, seed_rows
+    from harness.sweep.report import COUNTS, failures_text, ran_text, rows, seed_rows
     from harness.sweep.run import run_sweep
 
     try:
@@ -142,7 +142,10 @@ def _run(
     if as_json:
         _print_json({"runs": table, "seeds": seeds})
     else:
-        print_table(table, short={"accuracy": "acc %"})
+        hidden = set(COUNTS) - {"forwards", "forwards_run"}
+        shown = [{name: value for name, value in row.items() if name not in hidden} for row in table]
+        print_table(shown, short={"accuracy": "acc %", "forwards": "NFE", "forwards_run": "run"})
+        echo(ran_text(outcomes))
         if seeds:
             echo("\nSeeds combined (documents are resampled; sd is the spread between seeds):")
             print_table(seeds)

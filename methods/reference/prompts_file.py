@@ -103,10 +103,10 @@ def _method(name: str, values: Mapping[str, Any], folder: Path) -> tuple[Any, in
 @cache
 def _arch(folder: Path) -> str:
     """The architecture of a checkpoint folder; a missing folder is reported later."""
-    from methods.backbones.config import read_shape
+    from methods.backbones.config import model_config
     from methods.backbones.files import read_config
 
-    return read_shape(read_config(folder), str(folder / "config.json")).arch if folder.is_dir() else "llada"
+    return model_config(read_config(folder), str(folder / "config.json")).arch if folder.is_dir() else "llada"
 
 
 def decode_lines(

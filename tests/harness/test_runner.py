@@ -282,7 +282,7 @@ def test_one_failing_spec_does_not_stop_the_others(spec: Spec, models: Any) -> N
         ({"settings": {"threshold": "wide"}}, 2, "threshold is a number of at least 0"),
         ({"settings": {"block_size": "7"}}, 2, "block_size=7 does not divide"),
         ({"settings": {"gen_length": "0"}}, 2, "gen_length is an integer of at least 1"),
-        ({"settings": {"gen_length": "512"}}, 2, "leaves no room for a prompt"),
+        ({"settings": {"gen_length": "512"}}, 2, "leaves no space for a prompt"),
         ({"batch_size": 0}, 2, "--batch-size 0"),
         ({"limit": 0}, 2, "--limit 0"),
         ({"protocol": "llada-fairr"}, 2, "Did you mean 'llada-fair/gsm8k'?"),

@@ -1,6 +1,6 @@
 """Ways to write a number down as an answer: `{n}` is the number as digits, `{g}` with thousands separators.
 
-RIGHT: a careful reader finds the number. OTHER: the same reader finds another one, `{m}`, or none.
+RIGHT: an attentive reader finds the number. OTHER: the same reader finds another one, `{m}`, or none.
 """
 
 from __future__ import annotations
