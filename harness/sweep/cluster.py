@@ -84,7 +84,7 @@ class Cluster:
             except Exception as error:  # Ray's own errors have no base of their own, and its limits raise bare ones
                 what = f"Ray cluster {self.address} cannot be reached" if self.address else "local Ray does not start"
                 raise UserError(
-                    f"The {what} ({type(error).__name__}: {_first_line(error)}); try again, on a machine with less "
+                    f"The {what} ({type(error).__name__}: {_reason(error)}); try again, on a machine with less "
                     "load, or use --executor local."
                 ) from error
             self._ours = True

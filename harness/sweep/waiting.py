@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from harness.store import RunFolder
-from harness.sweep.grid import Group, groups, label
+from harness.sweep.grid import Group, groups, run_text
 from harness.sweep.progress import Board
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def waiting(execute: Execute) -> Execute:
         found = execute(asked, board)
         while busy := [outcome for outcome in found if outcome.busy]:
             first = busy[0]
-            board.note(f"waiting for {label(first.spec)}: {first.error} (--no-wait fails it at once)")
+            board.note(f"waiting for {run_text(first.spec)}: {first.error} (--no-wait fails it at once)")
             assert first.busy is not None
             RunFolder(first.busy).wait_until_free()
             again = execute(groups(outcome.spec for outcome in busy), board)
