@@ -10,7 +10,18 @@ from typing import Any
 
 REUSE_MB = 512.0
 # the keys of run.json that `RunSpec.of` reads
-REPEATED = ("method", "task", "suite_source", "setting", "gen_length", "seed", "data", "checkpoint", "adapter", "dtype")
+REPEATED: tuple[str, ...] = (
+    "method",
+    "task",
+    "suite_source",
+    "setting",
+    "gen_length",
+    "seed",
+    "data",
+    "checkpoint",
+    "adapter",
+    "dtype",
+)
 REPEATED += ("protocol", "fidelity")
 
 

@@ -176,7 +176,7 @@ def checked_run(run: dict[str, Any], path: Path) -> dict[str, Any]:
         raise (NamesError if named else StoreError)(
             f"{path} {fault}. Correct it, or move the run folder away and run again."
         )
-    empty = {"sessions": [], "data": {}}
+    empty: dict[str, Any] = {"sessions": [], "data": {}}
     return {**run, **{name: value for name, value in empty.items() if run.get(name, value) is None}}
 
 

@@ -44,7 +44,7 @@ def show(
 
 
 # what a shown run and a shown sample must say
-SHOWN = ("protocol", "protocol_version", "gen_length", "checkpoint", "checkpoint_fingerprint", "data")
+SHOWN: tuple[str, ...] = ("protocol", "protocol_version", "gen_length", "checkpoint", "checkpoint_fingerprint", "data")
 SHOWN += ("data_fingerprint", "code_version", "dtype", "fidelity", "seed")
 SAMPLE = ("prompt", "prompt_tokens", "text", "output_ids", "pieces", "trace")
 
