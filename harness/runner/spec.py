@@ -10,19 +10,10 @@ from typing import Any
 
 REUSE_MB = 512.0
 # the keys of run.json that `RunSpec.of` reads
-REPEATED: tuple[str, ...] = (
-    "method",
-    "task",
-    "suite_source",
-    "setting",
-    "gen_length",
-    "seed",
-    "data",
-    "checkpoint",
-    "adapter",
-    "dtype",
+REPEATED = (
+    *("method", "task", "suite_source", "setting", "gen_length", "seed", "data", "checkpoint", "adapter", "dtype"),
+    *("protocol", "fidelity"),
 )
-REPEATED += ("protocol", "fidelity")
 
 
 @dataclass(frozen=True)
