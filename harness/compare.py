@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from harness.door import open_door
 from harness.errors import UsageError, UserError
 from harness.stats import (
     SIGNIFICANT,
@@ -22,6 +24,11 @@ from harness.stats import (
 )
 from harness.store import RunFolder, find_run, find_runs
 from reports.settings import describe, differing_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+open_door(__name__)  # harness.compare(...) is harness.api.compare(...)
 
 # same documents, same question: without these a pair is no pair
 _SAME = (("task", "task"), ("data_fingerprint", "data"))
@@ -66,6 +73,42 @@ class Comparison:
     aup_clipped: Difference
     notes: tuple[str, ...]
     verdict: tuple[str, ...]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row per measure: A and B where the measure has a value for each, A - B, its 95 % interval, p.
+
+        Accuracy is in percentage points over the `n` documents that both sides have.
+        """
+        found: dict[str, AccuracyPair | Difference | None] = {"accuracy": self.accuracy, "tpf": self.tpf}
+        found |= {"aup_clipped": self.aup_clipped, "aup": self.aup}
+        rows = [
+            {
+                "row_a": self.a,
+                "row_b": self.b,
+                "metric": name,
+                "a": getattr(pair, "a", None),
+                "b": getattr(pair, "b", None),
+                "difference": pair.difference,
+                "lo": pair.low,
+                "hi": pair.high,
+                "p": pair.p,
+                "n": self.n_shared,
+            }
+            for name, pair in found.items()
+            if pair is not None
+        ]
+        return [_plain(row) for row in rows]
+
+    def to_frame(self) -> pd.DataFrame:
+        """`rows` as a DataFrame."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows())
+
+    def _repr_html_(self) -> str:
+        from harness.frames import html_table
+
+        return html_table(self.rows()) + "".join(f"<p>{escape(sentence)}</p>" for sentence in self.verdict)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain JSON values; what is not defined (nan) becomes null."""

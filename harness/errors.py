@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
+CLOSE = 0.66  # how alike, from 0 to 1, a known name has to be to be suggested
+
 
 class UserError(Exception):
     """Something failed, and the user can fix it (exit code 1)."""
@@ -50,6 +52,6 @@ def describe_error(error: BaseException) -> str:
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """An error that names the closest known name and then all of them."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=CLOSE)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return UsageError(f"Unknown {kind} {name!r}.{hint} Known: {', '.join(names)}.")

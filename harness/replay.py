@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import colorsys
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.terminal import plain
+from harness.terminal import plain, plain_json
 
 UNCOMMITTED = "dim strike"
+LONG = 4  # from so many equal neighbours on, one stands for all
 
 
 def colour(step: int, last: int) -> str:
@@ -23,23 +25,52 @@ def visible(piece: str) -> str:
     return plain(piece.replace("\n", "⏎\n")) or "∅"
 
 
+def quoted(piece: str) -> str:
+    """A piece of text in double quotes, its line ends and control characters escaped."""
+    return plain_json(json.dumps(piece, ensure_ascii=False))
+
+
 def coloured(pieces: Sequence[str], trace: Sequence[int], kept: int | None = None) -> Any:
     """A Rich text of all pieces; what was generated after the kept part is dim, slots never committed struck out."""
     from rich.text import Text
 
     text, last = Text(), max(trace, default=0)
-    for place, (piece, step) in enumerate(zip(pieces, trace, strict=True)):
+    for place, many in collapsed(pieces):
+        piece, step = pieces[place], trace[place]
         style = colour(step, last) if step else UNCOMMITTED
         text.append(visible(piece), f"{style} dim" if kept is not None and place >= kept and step else style)
+        text.append(_times(many), "dim")
     return text
+
+
+def collapsed(pieces: Sequence[str], places: Sequence[int] | None = None) -> list[tuple[int, int]]:
+    """(index of the first, how many) of runs of one and the same piece, such as the EOS behind an answer.
+
+    Only runs of four and more are collapsed. places: the position of each piece, where not all are given; pieces that
+    are no neighbours make no run.
+    """
+    runs: list[tuple[int, int]] = []
+    at = 0
+    while at < len(pieces):
+        end = at + 1
+        while end < len(pieces) and pieces[end] == pieces[at] and (not places or places[end] == places[end - 1] + 1):
+            end += 1
+        runs += [(at, end - at)] if end - at >= LONG else [(place, 1) for place in range(at, end)]
+        at = end
+    return runs
+
+
+def _times(many: int) -> str:
+    return f" ×{many} " if many > 1 else ""
 
 
 def by_forward(pieces: Sequence[str], trace: Sequence[int]) -> list[dict[str, Any]]:
     """Per forward pass that committed something: its number, how many tokens, and which, with their positions."""
     rows = []
     for step in sorted(set(trace) - {0}):
-        placed = [(place, piece) for place, piece in enumerate(pieces) if trace[place] == step]
-        shown = " ".join(f"{place}:{piece!r}" for place, piece in placed)
+        placed = [place for place in range(len(pieces)) if trace[place] == step]
+        runs = collapsed([pieces[place] for place in placed], placed)
+        shown = " ".join(f"{placed[at]}:{quoted(pieces[placed[at]])}{_times(many)}" for at, many in runs)
         rows.append({"forward": step, "tokens": len(placed), "committed (position:text)": shown})
     return rows
 

@@ -1,4 +1,4 @@
-"""How verbs print: a Rich table for people, one JSON document for `--json`."""
+"""How verbs print: a table for people, Markdown, CSV, or one JSON document for `--json`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.terminal import echo, plain, plain_json
+from harness import layout
+from harness.terminal import echo, plain_json
+
+
+def json_text(value: Any) -> str:
+    """A value of a file as one line of JSON: no Python spelling of null, true and lists reaches a reader."""
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def print_json(value: Any) -> None:
@@ -14,23 +20,33 @@ def print_json(value: Any) -> None:
     print(plain_json(json.dumps(value, ensure_ascii=False, indent=2, default=str)))
 
 
-def print_table(
-    rows: Sequence[Mapping[str, Any]], as_json: bool = False, short: Mapping[str, str] | None = None
-) -> None:
-    """Print rows that share their keys as a table, or as JSON. short: key -> its heading in the table."""
-    if as_json:
-        print_json(list(rows))
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def print_table(rows: Sequence[Mapping[str, Any]], *, prose: Sequence[str] = (), give_way: Sequence[str] = ()) -> None:
+    """Print rows that share their keys as a table for people.
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in rows[0] if rows else ():
-        table.add_column((short or {}).get(name, name), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text("" if value is None else plain(value)) for value in row.values()))
-    Console().print(table if rows else "nothing yet")
+    Where the terminal is too narrow, columns of `prose` are wrapped and then those of `give_way` left out, the first
+    of them first; a line on stderr names them. Into a pipe or a file everything is written, unwrapped.
+    """
+    if left_out := layout.print_text(rows, prose, give_way):
+        echo(f"Too narrow for: {', '.join(left_out)}; a wider terminal or a pipe has them.", err=True)
+
+
+def print_rows(
+    rows: Sequence[Mapping[str, Any]],
+    form: str,
+    shown: Sequence[Mapping[str, Any]] | None = None,
+    *,
+    prose: Sequence[str] = (),
+    give_way: Sequence[str] = (),
+) -> None:
+    """Print `rows` in one of `harness.layout.FORMATS`; `shown` is what people read instead (table and Markdown)."""
+    if form == "json":
+        print_json(list(rows))
+    elif form == "csv":
+        echo(layout.csv_text(rows), nl=False)
+    elif form == "md":
+        echo(layout.markdown(rows if shown is None else shown), nl=False)
+    else:
+        print_table(rows if shown is None else shown, prose=prose, give_way=give_way)
 
 
 def interval(value: float | None, bounds: Sequence[float | None] | None, digits: int = 1) -> str:
@@ -54,8 +70,16 @@ def summary_row(summary: Mapping[str, Any]) -> dict[str, Any]:
         "TPF": interval(summary.get("tpf"), summary.get("tpf_ci95"), 2),
         "tokens": summary.get("tokens"),
         "forwards": summary.get("forwards"),
-        "TPS": "-" if tps is None else f"{tps:.0f} ({_measured_on(summary)})",
+        "TPS": "-" if tps is None else f"{tps:.0f}",
     }
+
+
+SUMMARY_GIVES_WAY = ("forwards", "tokens", "TPS")  # at 80 columns the point and its intervals always fit
+
+
+def print_summary(summary: Mapping[str, Any]) -> None:
+    """Print one run's numbers as a table."""
+    print_table([summary_row(summary)], give_way=SUMMARY_GIVES_WAY)
 
 
 def counted(summary: Mapping[str, Any]) -> str:
@@ -64,7 +88,7 @@ def counted(summary: Mapping[str, Any]) -> str:
     return f"{summary['n_samples']}" + (f" ({unscored} not scored)" if unscored else "")
 
 
-def _measured_on(summary: Mapping[str, Any]) -> str:
+def measured_on(summary: Mapping[str, Any]) -> str:
     """Batch size and device, in which the sessions of a continued run can differ; and whether canvases were reused."""
     batch, device = summary.get("batch_size"), summary.get("device")
     reused = ", no speed: canvases reused" if summary.get("tps_reused") else ""
@@ -74,16 +98,17 @@ def _measured_on(summary: Mapping[str, Any]) -> str:
 def print_result(outcome: Any) -> None:
     """The end of `harness run`: the table, what deserves a remark, and the commands that go on from here."""
     summary, path = outcome.summary, outcome.folder.path
-    print_table([summary_row(summary)])
+    print_summary(summary)
     if label := outcome.folder.run().get("label"):
         echo(f"label: {label}")
     for name, words in REMARKS.items():
         if summary.get(name):
             echo(f"{summary[name]} of {summary['n_samples']} samples {words}")
     state = "stored earlier, nothing was decoded" if outcome.state == "stored" else f"{outcome.new} samples decoded"
-    echo(f"\n{path} ({state})")
+    echo(f"\nTPS measured at {measured_on(summary)}")
+    echo(f"{path} ({state})")
     echo(f"  harness show {outcome.run_id} --out {outcome.spec.out} --sample 0 --trace")
-    echo(f"  harness report --runs {outcome.spec.out} --out reports/out")
+    echo(f"  harness report --runs {outcome.spec.out}")
 
 
 REMARKS = {

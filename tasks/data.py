@@ -127,7 +127,7 @@ def _folder(task: str, dataset: Dataset, source: Source, splits: Sequence[str]) 
         if not files[0].exists() and len(dataset.configs) > 1:
             files = sorted(root.glob(f"{dataset.folder}/*/{split}.jsonl")) or files
         if not files[0].exists():
-            raise TasksError(f"There is no {files[0]}, so {task} has no {split} rows. {_ways(task, dataset)}")
+            raise TasksUsageError(f"There is no {files[0]}, so {task} has no {split} rows. {_ways(task, dataset)}")
         rows: list[Row] = []
         places: list[str] = []
         for file in files:

@@ -56,6 +56,7 @@ STATES = re.compile(
 )
 RETURNS = re.compile(r"^\s*(?:return|yield) +\S", re.MULTILINE)
 _JOINS = re.compile(r"\s(?:is|and|or|in|not|if|for|as)(?:\s+([A-Za-z_]\w*))?$")
+_SLASHES = re.compile(r"\s+//\s+(?=[A-Za-z]+\s[A-Za-z])")  # another language's comment
 TAILS = 8  # statements with prose behind them that are looked at
 
 
@@ -82,7 +83,8 @@ def _code_of(line: str, before: list[str]) -> str | None:
     sentences = [
         cut for cut in cuts if (word := re.match(r"\s+([A-Z][a-z]*)\b(?![(.\[_])", line[cut:])) and word[1] not in known
     ]
-    for cut in [*sentences, *reversed(cuts)]:
+    slashes = [match.start() for match in _SLASHES.finditer(line)]
+    for cut in [*slashes, *sentences, *reversed(cuts)]:
         whole = line[:cut].rstrip()
         code = next((one for one in (whole, whole.rstrip(".,:;!")) if parse("\n".join([*before, one])) is not None), "")
         if not STATES.match(code):

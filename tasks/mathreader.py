@@ -32,6 +32,8 @@ _STEPS = tuple(
         (r"^(-?\d{1,3}(?: \d{3})+(?:\.\d+)?)$", lambda match: match[1].replace(" ", "")),
         (r"^(-?\d+)\s+(\d+)\s*/\s*(\d+)$", r"\1\\frac{\2}{\3}"),
         (r"\.$", ""),
+        ("\u00b0", r"^\\circ "),
+        ("\\\\varnothing(?![A-Za-z])|\u2205", r"\\emptyset"),
     )
 )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
 from harness.metrics import beginning, keep, summarise
 from harness.runner.aggregate import agrees
-from harness.runner.job import confine_code, data_source
+from harness.runner.job import confine_code, data_source, protocol_of
 from harness.runner.prompts import prompt_hash
 from harness.runner.sample import document, scored
 from harness.runner.spec import REPEATED, RunSpec
@@ -51,7 +52,7 @@ def rescore(folder: RunFolder, *, data_dir: str | None = None, unconfined: bool 
 
     run = folder.run()
     needs(run, str(folder.path / "run.json"), *REPEATED, "protocol_version", "protocol_digest", "special")
-    protocol = protocols.get(run["protocol"])
+    protocol = protocols.read(Path(run["protocol_file"])) if "protocol_file" in run else protocols.get(run["protocol"])
     now = _under(folder, run, protocol)
     spec = RunSpec.of(run, unconfined=unconfined, **({"data_dir": data_dir} if data_dir else {}))
     if protocol.metric == "pass@1":
@@ -194,10 +195,9 @@ def gold(
 ) -> dict[str, Any]:
     """Score a task's own answers through the whole path. Keys: task, protocol, n, correct, failures."""
     import tasks
-    from tasks import protocols
     from tasks.gold import gold as task_gold
 
     own = load_suite(suite)
-    chosen = protocols.get(f"{protocol}/{task}" if protocol else own.protocol(task))
+    chosen = protocol_of(task, protocol, own)
     loaded = tasks.load(chosen, data_source(RunSpec("-", task, suite, data_dir=data_dir), own))
     return task_gold(loaded, limit=limit, unconfined=unconfined)

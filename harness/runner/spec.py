@@ -21,7 +21,9 @@ class RunSpec:
     """One (suite, method, task, setting, seed), and how to compute it.
 
     settings: what differs from the suite's and the method's defaults (`gen_length` overrides the protocol's).
-    limit: only the first documents; a larger limit later continues the same run. checkpoint, adapter: instead of the
+    limit: only the first documents, or below 1 that share of all; a larger limit later continues the same run.
+    samples: only these documents, such as `3,17-20`; they are stored like any, but the run gets no summary from them.
+    checkpoint, adapter: instead of the
     suite's. protocol: the name of a protocol set instead of the suite's own. out: the store. fresh: set a stored run
     aside and start over. label: names the row, see `harness.labels`. unconfined: run generated code even where the
     sandbox cannot confine it. compile: see `methods.backbones.Backbone.compile`. reuse_mb: megabytes for canvases that
@@ -33,7 +35,8 @@ class RunSpec:
     task: str
     suite: str = "mini"
     settings: Mapping[str, Any] = field(default_factory=dict)
-    limit: int | None = None
+    limit: float | None = None
+    samples: str | None = None
     batch_size: int = 16
     seed: int = 0
     data_dir: str | None = None
@@ -64,7 +67,7 @@ class RunSpec:
             "checkpoint": run["checkpoint"],
             "adapter": run["adapter"],
             "dtype": run["dtype"],
-            "protocol": run["protocol"].split("/")[0],
+            "protocol": run.get("protocol_file") or run["protocol"].split("/")[0],
             "fidelity": run["fidelity"],
             "label": run.get("label"),
         }

@@ -65,6 +65,7 @@ Progress = Callable[[Event], None]
 class RunState:
     """A run that is being written: its job, what this process decodes, and the running totals for the progress bar.
 
+    before: the summary that was stored when the run was opened.
     parts: the other ranks' shares, seen by the first; None on a rank that writes such a part (`job.folder`) itself.
     """
 
@@ -79,6 +80,7 @@ class RunState:
     forwards: int = 0
     failed: Exception | None = None
     outcome: Outcome | None = None
+    before: dict[str, Any] | None = None
     progress: Progress | None = field(default=None, repr=False)
     parts: Parts | None = field(default=None, repr=False)
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.errors import UserError
+from harness.replay import quoted
 from harness.runner.decoding import decode_all
 from harness.runner.job import Job, choose, prepare
 from harness.runner.models import ModelCache
@@ -64,8 +65,8 @@ class Report:
         if first.position < 0:
             return [*lines, f"Its tokens are the same; it differs in {', '.join(first.fields)}."]
         lines.append(
-            f"First difference at output position {first.position}: stored {first.tokens[0]!r} in forward "
-            f"{first.forwards[0]}, now {first.tokens[1]!r} in forward {first.forwards[1]}."
+            f"First difference at output position {first.position}: stored {quoted(first.tokens[0])} in forward "
+            f"{first.forwards[0]}, now {quoted(first.tokens[1])} in forward {first.forwards[1]}."
         )
         if first.margins is not None:
             words = "a near-tie" if first.near_tie else "no near-tie: the two machines really compute something else"

@@ -96,7 +96,7 @@ def _measure(jobs: Sequence[Any], documents: int, batch_size: int) -> list[tuple
 
     owners, requests = [], []
     for i, job in enumerate(jobs):
-        for prompt in prompts(job, min(documents, job.spec.limit or documents)):
+        for prompt in prompts(job, min(documents, len(job.documents))):
             if prompt.fits:
                 owners.append(i)
                 requests.append(request(job, prompt))
@@ -117,9 +117,9 @@ def _between(rates: Sequence[tuple[float, float]], i: int, n: int) -> tuple[floa
 
 
 def _cost(job: Any, rate: tuple[float, float]) -> Cost:
-    in_all = len(job.loaded.docs)
-    wanted = min(job.spec.limit or in_all, in_all)
-    stored = len([doc for doc in job.folder.done() if doc < wanted]) if job.folder.path.exists() else 0
+    documents = job.documents
+    wanted = len(documents)
+    stored = len([doc for doc in job.folder.done() if doc in documents]) if job.folder.path.exists() else 0
     remaining = wanted - stored
     state = "finished" if not remaining and job.folder.finished else "planned" if not stored else "continues"
     return Cost(job.spec, wanted, remaining, remaining * rate[0], remaining * rate[1] / 3600, state)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from harness.documents import chosen
 from harness.runner.spec import RunSpec
 from harness.stats import Samples, combine_seeds
 from harness.sweep.grid import run_text, setting_text
@@ -88,10 +89,10 @@ def seed_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 
 
 def _samples(outcome: Outcome) -> Samples:
-    folder, limit = outcome.folder, outcome.spec.limit
+    folder, spec = outcome.folder, outcome.spec
     assert folder is not None
-    lines = folder.samples(light=True)
-    return Samples.from_rows(line for line in lines if limit is None or line["doc_id"] < limit)
+    documents = chosen(folder.run()["n_docs"], spec.limit, spec.samples)
+    return Samples.from_rows(line for line in folder.samples(light=True) if line["doc_id"] in documents)
 
 
 def reason(outcome: Outcome) -> str:
