@@ -181,7 +181,7 @@ class DllmLM(DataParallel, TemplateLM):
             length = self.gen_length or asked.length
             own = {**asked.settings, **self.overrides, **({"gen_length": length} if length else {})}
             setting, length = layered(self.suite, self.method, self._task(instance), own, DEFAULT_LENGTH)
-            decoder = self.method.build(setting, self.backbone.arch, self.fidelity)
+            decoder = self.method.build(setting, self.backbone.arch, self.fidelity, self.backbone.tokenizer)
             generation.check_length(decoder, length, self.max_length)
             self._settings[key[0]] = setting
             self._decoders[key] = decoder, length

@@ -101,7 +101,7 @@ def prepare(choice: Choice, models: ModelCache, loaded: Loaded | None = None) ->
     backbone = models.get(choice.key)
     if choice.spec.checkpoint is None and backbone.arch != suite.arch and choice.method.family == "dllm":
         raise UsageError(f"{choice.key.source} is a {backbone.arch} model, the suite {suite.name} is {suite.arch}.")
-    decoder = choice.method.build(choice.setting, backbone.arch, spec.fidelity)
+    decoder = choice.method.build(choice.setting, backbone.arch, spec.fidelity, backbone.tokenizer)
     context = context_length(suite, backbone)
     check_length(decoder, choice.gen_length, context)
     reader = reader_of(backbone, choice.key.source)

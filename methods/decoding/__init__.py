@@ -9,26 +9,36 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from methods.decoding.adaptive import AdaBlocks, SlowFast
     from methods.decoding.block_ar import V2Blocks, V2Cache
     from methods.decoding.blocks import Growing, MultiBlock, OneByOne, Sequential
     from methods.decoding.caches import BlockCache, BlockCausal, Causal, Delayed, NoCache
     from methods.decoding.commit import Factor, PerBlock, Quota, Threshold, lowest, progress, ranked
-    from methods.decoding.decoder import Decoder, ExternalDecoder, Request, Result, divides, numbers
+    from methods.decoding.credit import Credit
+    from methods.decoding.decoder import Decoder, ExternalDecoder, Request, Result, divides, numbers, schedules
+    from methods.decoding.early_exit import EarlyExit, Prefilled, TopGap
     from methods.decoding.engine import begin, decode
     from methods.decoding.eos import EndRow, FillTail, Ignore
     from methods.decoding.forwards import KINDS, total_forwards
     from methods.decoding.noise import gumbel
     from methods.decoding.policies import BlockPolicy, CachePolicy, CommitRule, Policy, Scorer, StopPolicy, whole_canvas
+    from methods.decoding.rules import EntropyBudget, Neighbourhood
     from methods.decoding.scores import Score
     from methods.decoding.speculative import PromptLookup
     from methods.decoding.state import Plan, Shape, State
+    from methods.decoding.stillness import Ahead, Stillness, SureAndStill
 
 _MODULES = {
+    "adaptive": ("AdaBlocks", "SlowFast"),
+    "credit": ("Credit",),
+    "early_exit": ("EarlyExit", "Prefilled", "TopGap"),
+    "rules": ("EntropyBudget", "Neighbourhood"),
+    "stillness": ("Ahead", "Stillness", "SureAndStill"),
     "block_ar": ("V2Blocks", "V2Cache"),
     "blocks": ("Growing", "MultiBlock", "OneByOne", "Sequential"),
     "caches": ("BlockCache", "BlockCausal", "Causal", "Delayed", "NoCache"),
     "commit": ("Factor", "PerBlock", "Quota", "Threshold", "lowest", "progress", "ranked"),
-    "decoder": ("Decoder", "ExternalDecoder", "Request", "Result", "divides", "numbers"),
+    "decoder": ("Decoder", "ExternalDecoder", "Request", "Result", "divides", "numbers", "schedules"),
     "engine": ("begin", "decode"),
     "eos": ("EndRow", "FillTail", "Ignore"),
     "forwards": ("KINDS", "total_forwards"),
@@ -42,26 +52,33 @@ _MODULE_OF = {name: module for module, names in _MODULES.items() for name in nam
 
 __all__ = [
     "KINDS",
+    "AdaBlocks",
+    "Ahead",
     "BlockCache",
     "BlockCausal",
     "BlockPolicy",
     "CachePolicy",
     "Causal",
     "CommitRule",
+    "Credit",
     "Decoder",
     "Delayed",
+    "EarlyExit",
     "EndRow",
+    "EntropyBudget",
     "ExternalDecoder",
     "Factor",
     "FillTail",
     "Growing",
     "Ignore",
     "MultiBlock",
+    "Neighbourhood",
     "NoCache",
     "OneByOne",
     "PerBlock",
     "Plan",
     "Policy",
+    "Prefilled",
     "PromptLookup",
     "Quota",
     "Request",
@@ -70,9 +87,13 @@ __all__ = [
     "Scorer",
     "Sequential",
     "Shape",
+    "SlowFast",
     "State",
+    "Stillness",
     "StopPolicy",
+    "SureAndStill",
     "Threshold",
+    "TopGap",
     "V2Blocks",
     "V2Cache",
     "begin",
@@ -83,6 +104,7 @@ __all__ = [
     "numbers",
     "progress",
     "ranked",
+    "schedules",
     "total_forwards",
     "whole_canvas",
 ]

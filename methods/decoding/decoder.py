@@ -13,6 +13,7 @@ from methods.decoding.policies import BlockPolicy, CachePolicy, CommitRule, Poli
 from methods.errors import MethodsUsageError
 
 Numbers = Mapping[str, float | int | bool]
+Policies = tuple[BlockPolicy, CachePolicy, CommitRule, Scorer, StopPolicy]
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Decoder:
         _fit(self.policies, self.blocks.spans, self.values)
 
     @property
-    def policies(self) -> tuple[Policy, ...]:
+    def policies(self) -> Policies:
         """The four policies and the scorer, in the order in which their memory is made."""
         return self.blocks, self.cache, self.commit, self.score, self.stop
 
@@ -115,7 +116,7 @@ _PARTS: dict[str, type[Policy]] = {
 }
 
 
-def _fit(policies: tuple[Policy, ...], spans: bool, values: Numbers) -> None:
+def _fit(policies: Policies, spans: bool, values: Numbers) -> None:
     """Raises MethodsUsageError for a policy that needs what no other makes, and for a value that is missing."""
     made = {name for policy in policies for name in policy.memory}
     blocks = type(policies[0]).__name__
@@ -127,6 +128,11 @@ def _fit(policies: tuple[Policy, ...], spans: bool, values: Numbers) -> None:
                 f"{name} does not work with {blocks}: it reads the memory {', '.join(map(repr, lacking))}, which no "
                 f"policy of this decoder makes; the block policies and what works with them are in "
                 "docs/add-a-method.md."
+            )
+        if policy.uncached and policies[1].store_slots(1):
+            raise MethodsUsageError(
+                f"{name} does not work with {type(policies[1]).__name__}: it {policy.uncached}, which a K/V store "
+                "cannot follow; take NoCache."
             )
         if policy.needs_span and not spans:
             raise MethodsUsageError(
@@ -172,6 +178,23 @@ def divides(name: str, block: int | None) -> Callable[[Request], None]:
             raise MethodsUsageError(
                 f"{name}={block} does not divide the generation length {request.gen_length}; "
                 f"take a divisor, or a generation length of {lengths}."
+            )
+
+    return check
+
+
+def schedules(steps: int, block: int) -> Callable[[Request], None]:
+    """A check that the blocks of a generation share `steps` forwards evenly (0: no schedule given; block 0: one block).
+
+    Raises MethodsUsageError naming both.
+    """
+
+    def check(request: Request) -> None:
+        blocks = -(-request.gen_length // block) if block else 1
+        if steps % blocks:
+            raise MethodsUsageError(
+                f"steps={steps} is not a multiple of the {blocks} blocks of the generation; "
+                f"take {max(1, steps // blocks) * blocks}."
             )
 
     return check

@@ -148,10 +148,12 @@ class Batch:
         for group in _groups(host):
             self._forward(state, plan, host, group, tokens, cost)
         state.forwards += 1
+        state.tokens = tokens
         state.kinds += plan.kind[:, None] == self.kinds
         state.positions += plan.stop - plan.start
         decoder.cache.after(state, plan)
         state.bad.masked_fill_(cost.isnan().any(1), NAN)
+        decoder.blocks.observe(state, plan, cost)
         chosen = decoder.commit.select(state, plan, cost)
         state.fill(chosen, tokens)
         decoder.stop.apply(state)

@@ -24,13 +24,15 @@ class Policy:
 
     memory: names in `state.own` that `start` makes. needs: names that some policy of the decoder has to make.
     values: names of the setting's numbers that it reads. needs_span: whether it relies on the plan's `must_commit`.
-    A decoder whose policies lack one of these is refused when it is made.
+    uncached: why no cache with a K/V store serves this policy, in words after "it", such as "re-opens slots of earlier
+    blocks"; empty where one may. A decoder whose policies lack one of these is refused when it is made.
     """
 
     memory: ClassVar[Names] = ()
     needs: ClassVar[Names] = ()
     values: ClassVar[Names] = ()
     needs_span: ClassVar[bool] = False
+    uncached: ClassVar[str] = ""
 
     def start(self, state: State) -> None:
         """Make the memory of fresh rows; nothing by default."""
@@ -47,6 +49,12 @@ class BlockPolicy(Policy, ABC):
     @abstractmethod
     def plan(self, state: State) -> Plan:
         """The next forward, its window the whole canvas; sets `state.done` where there is none."""
+
+    def observe(self, state: State, plan: Plan, cost: Tensor) -> None:
+        """What a forward showed, before the commit rule selects; may narrow `plan.eligible` and `plan.must_commit`.
+
+        cost [B, C]: of the eligible slots, infinite elsewhere; their tokens are in `state.tokens`. Nothing by default.
+        """
 
     @abstractmethod
     def advance(self, state: State, chosen: Tensor) -> None:

@@ -78,7 +78,8 @@ class State:
 
     ids [B, C] int64. gen [B, C] bool: generation slots. open [B, C] bool: those without a token yet (a mask id in a
     prompt is prompt, never open).
-    reveal [B, C]: the forward (1-based) that first filled a slot. prompt, total [B]: lengths. done [B] bool.
+    reveal [B, C]: the forward (1-based) that first filled a slot. tokens [B, C]: the best token of every scored
+    position of the forward that just ran, for policies to read. prompt, total [B]: lengths. done [B] bool.
     bad [B]: 0, or what went wrong (NAN, STUCK), reported with the next plan.
     forwards [B]: forwards run; kinds [B, 4]: the same by KINDS. positions [B]: token positions computed.
     values: the numbers of each row's setting. own: the policies' memory. Both by name, with the row first.
@@ -89,6 +90,7 @@ class State:
     gen: Tensor
     open: Tensor
     reveal: Tensor
+    tokens: Tensor
     prompt: Tensor
     total: Tensor
     seed: Tensor
@@ -130,6 +132,7 @@ class State:
             gen=gen,
             open=gen.clone(),
             reveal=torch.zeros(count, shape.width, dtype=torch.long, device=device),
+            tokens=torch.zeros(count, shape.width, dtype=torch.long, device=device),
             prompt=prompt,
             total=total,
             seed=torch.tensor(seeds, dtype=torch.long, device=device),

@@ -20,6 +20,7 @@ from methods.decoding.engine import decode
 from methods.errors import MethodsError, MethodsUsageError, unknown
 from methods.reference.published import PUBLISHED, reference
 
+ALIASES = {"eb": "eb_sampler", "joint": "joint_threshold"}  # short names of recorded cases
 OWN = ("gen_length", "fidelity", "arch")
 
 
@@ -79,6 +80,7 @@ def _method(name: str, values: Mapping[str, Any], folder: Path) -> tuple[Any, in
     """A method of this package, built for the architecture of the checkpoint."""
     from methods import registry
 
+    name = ALIASES.get(name, name)
     if name not in registry.names():
         raise unknown("decoder", name, [*PUBLISHED, *registry.names()])
     method = registry.get(name)
@@ -86,8 +88,16 @@ def _method(name: str, values: Mapping[str, Any], folder: Path) -> tuple[Any, in
     arch = values.get("arch") or _arch(folder)
     if arch not in SHIFT:
         raise unknown("arch", str(arch), SHIFT)
-    made = method.build(own, arch, values.get("fidelity", "fixed"))
+    made = method.build(own, arch, values.get("fidelity", "fixed"), _tokenizer(folder))
     return made, int(values.get("gen_length", 128))
+
+
+@cache
+def _tokenizer(folder: Path) -> Any:
+    """The tokenizer of a checkpoint folder; None without one."""
+    from methods.backbones.tokenizer import load_tokenizer
+
+    return load_tokenizer(folder) if folder.is_dir() else None
 
 
 @cache
