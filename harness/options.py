@@ -18,7 +18,7 @@ DataDir = Annotated[str | None, typer.Option(help="Read the tasks' rows from DIR
 Checkpoint = Annotated[str | None, typer.Option(metavar="PATH|HUB_ID", help="Weights instead of the suite's.")]
 Adapter = Annotated[str | None, typer.Option(metavar="PATH", help="A LoRA adapter on top of the weights.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
-Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8 or nf4.")]
+Dtype = Annotated[str, typer.Option(help="auto, float32, float64, bfloat16, float16, int8 or nf4.")]
 Compile = Annotated[bool, typer.Option("--compile", help="Compile the model with torch.compile; pays on long runs.")]
 Protocol = Annotated[str | None, typer.Option(metavar="SET", help="Another protocol set, such as llada-tad.")]
 Fidelity = Annotated[str, typer.Option(help="fixed, or compat: with the reference code's own behaviour.")]

@@ -121,7 +121,9 @@ def _whole(value: Any) -> int:
 
 BLOCK_SIZE = Param(int, 32, "slots of a block; must divide the generation length", low=1)
 WHOLE_OR_BLOCK = Param(int, 32, "slots of a block; none decodes the whole generation at once", low=1, none=True)
-BLOCK_OR_WHOLE = Param(int, 32, "slots of a block; 0 decodes the whole generation at once", low=0)
+BLOCK_OR_WHOLE = Param(
+    int, 32, "slots of a block, which must divide the generation length; 0 decodes the generation as one", low=0
+)
 ENTROPY = Param(
     float, 0.5, "entropy in nats below which a slot is committed; 0 commits one token per forward pass", low=0.0
 )

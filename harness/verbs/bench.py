@@ -24,7 +24,7 @@ def bench_decode(
     batches: str = typer.Option("1,4,16,64", help="Batch sizes for samples per second."),
     only: str = typer.Option("", help="Some of overhead,head,throughput,caches,sweep; empty for all."),
     device: str = typer.Option("auto", help="auto, cpu or cuda."),
-    dtype: str = typer.Option("auto", help="auto, float32, bfloat16, float16, int8 or nf4."),
+    dtype: str = typer.Option("auto", help="auto, float32, float64, bfloat16, float16, int8 or nf4."),
     json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
     """Overhead, head and entropy, throughput by batch, caches, mixed sweep."""

@@ -31,7 +31,7 @@ def decode(
     settings: str = typer.Option("{}", help='JSON object of the decoder\'s settings, and "fidelity": fixed or compat.'),
     batch_size: int = typer.Option(32, min=1, help="Rows decoded at once; the result does not depend on it."),
     device: str = typer.Option("auto", help="auto, cpu or cuda."),
-    dtype: str = typer.Option("auto", help="auto, float32, bfloat16, float16, int8 or nf4."),
+    dtype: str = typer.Option("auto", help="auto, float32, float64, bfloat16, float16, int8 or nf4."),
     as_json: options.Json = False,
 ) -> None:
     """Decode prompts given as token ids; a line's own decoder, settings and checkpoint win over the flags."""

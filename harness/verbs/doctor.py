@@ -14,7 +14,7 @@ def doctor(
     checkpoint: str = typer.Option(None, "--checkpoint", help="Check this folder or hub id[@revision]."),
     adapter: str = typer.Option(None, "--adapter", help="A LoRA adapter on top of the checkpoint."),
     device: str = typer.Option("auto", "--device", help="auto, cpu, cuda, cuda:1, …"),
-    dtype: str = typer.Option("auto", "--dtype", help="auto, float32, bfloat16, float16, int8 or nf4."),
+    dtype: str = typer.Option("auto", "--dtype", help="auto, float32, float64, bfloat16, float16, int8 or nf4."),
     batch_size: int = typer.Option(16, "--batch-size", min=1, help="Rows decoded at once."),
     gen_length: int = typer.Option(256, "--gen-length", min=1, help="Generated tokens per row."),
     offline: bool = typer.Option(False, "--offline", help="Do not use the network."),

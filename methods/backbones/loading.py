@@ -65,7 +65,7 @@ def load(
 ) -> Backbone:
     """The checkpoint at `source` (a folder, `package:NAME` or a hub id `org/name@revision`), ready to decode.
 
-    dtype: auto | float32 | bfloat16 | float16 | int8 | nf4 (the last two through bitsandbytes).
+    dtype: auto | float32 | float64 | bfloat16 | float16 | int8 | nf4 (the last two through bitsandbytes).
     adapter: a LoRA folder or hub id; merged into the weights unless `merge` is false or they are quantised.
     attention: sdpa | eager | flash_attention_2 (flash-attn for windows without a mask, SDPA for the rest).
     compiled: through torch.compile, see `Backbone.compile`.

@@ -22,7 +22,7 @@ class Sequential(BlockPolicy):
     """
 
     memory: ClassVar[Names] = ("span", "step")
-    values = ("block_size",)
+    values: ClassVar[Names] = ("block_size",)
 
     def start(self, state: State) -> None:
         """Every row at its first block."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -89,7 +89,11 @@ class Request:
 
 @dataclass
 class Result:
-    """One finished row; see docs/definitions.md for the units."""
+    """One finished row; see docs/definitions.md for the units.
+
+    reveal_step, commit_step: the forward after which each output slot first held a token, and after which it got its
+    last one. edits: all that stood on the revised slots, as [forward, output slot, token id or None for a mask].
+    """
 
     index: int
     output_ids: list[int]
@@ -100,6 +104,14 @@ class Result:
     stop_reason: str
     seconds: float
     revisions: int
+    remasks: int = 0
+    flickers: int = 0
+    commit_step: list[int] = field(default_factory=list)
+    edits: list[list[int | None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Where nothing was revised, the last commit is the first."""
+        self.commit_step = self.commit_step or self.reveal_step
 
     @property
     def total_forwards(self) -> int:

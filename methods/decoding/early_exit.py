@@ -8,13 +8,14 @@ enough for the forwards spent, every open slot takes its best token.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from methods.decoding.blocks import Sequential
 from methods.decoding.commit import progress, ranked
-from methods.decoding.policies import CommitRule, Scorer
+from methods.decoding.policies import CommitRule, Names, Scorer
 from methods.decoding.scores import CONFIDENCE
 from methods.decoding.state import Plan, State
 from methods.decoding.stillness import forwards_per_block
@@ -126,7 +127,7 @@ class EarlyExit(CommitRule):
     own: `each`, `extra` [B], the schedule of the block, from the slots that are open when it begins.
     """
 
-    memory = ("each", "extra")
+    memory: ClassVar[Names] = ("each", "extra")
     needs = ("answer", "gap", "step")
     needs_span = True
     values = ("steps", "block_size", *GAPS)

@@ -18,8 +18,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from methods.decoding.appended import Appended
 from methods.decoding.decoder import Decoder, ExternalDecoder, Request, Result
 from methods.decoding.forwards import KINDS
+from methods.decoding.history import History
 from methods.decoding.state import NAN, Plan, Shape, State
 from methods.decoding.validate import not_a_number, validate
 from methods.errors import MethodsError, MethodsUsageError
@@ -82,6 +84,7 @@ class Host:
     start: list[int]
     stop: list[int]
     scored: list[int]
+    revised: list[int]
 
 
 class Batch:
@@ -105,6 +108,7 @@ class Batch:
         self.store = backbone.new_store(self.batch_size, slots) if slots else None
         self.kinds = torch.arange(len(KINDS), device=backbone.device)
         self.clock = 0.0
+        self.history = History()
 
     def run(self) -> Iterator[Result]:
         """Decode everything."""
@@ -120,7 +124,7 @@ class Batch:
                 index, began, state, plan, host = self._replace(ended, index, began, state, plan, host)
                 yield from finished
                 continue
-            plan, host = self._step(state, plan, host)
+            plan, host = self._step(index, state, plan, host)
             self.clock += (time.perf_counter() - tick) / len(index)
 
     @torch.inference_mode()
@@ -132,19 +136,29 @@ class Batch:
         plan, host = self._plan(state)
         return [index for index, _ in taken], [self.clock] * len(taken), state, plan, host
 
-    def _plan(self, state: State) -> tuple[Plan, Host]:
-        """The next forward of every row, and the step's one transfer to the host."""
+    def _plan(self, state: State, index: list[int] | None = None) -> tuple[Plan, Host]:
+        """The next forward of every row, and the step's one transfer to the host.
+
+        index: the requests of the rows, where a step ends with this plan (which may still write tokens).
+        """
         plan = self.decoder.blocks.plan(state)
         self.decoder.cache.window(state, plan)
-        facts = [state.done.long(), state.bad, plan.start, plan.stop, plan.scored.sum(1)]
-        return plan, Host(*torch.stack(facts).tolist())
+        shown, since = state.shown, state.latest
+        changed = None if shown is None else state.settle()
+        revised = torch.zeros_like(state.bad) if changed is None else changed.sum(1)
+        facts = [state.done.long(), state.bad, plan.start, plan.stop, plan.scored.sum(1), revised]
+        host = Host(*torch.stack(facts).tolist())
+        if index is not None and shown is not None and changed is not None and any(host.revised):
+            self.history.note(index, state, changed, shown[0], since)
+        return plan, host
 
     @torch.inference_mode()
-    def _step(self, state: State, plan: Plan, host: Host) -> tuple[Plan, Host]:
+    def _step(self, index: list[int], state: State, plan: Plan, host: Host) -> tuple[Plan, Host]:
         """One forward of every row, its commits, and the next plan."""
         decoder = self.decoder
         tokens = torch.full_like(state.ids, self.shape.placeholder)
         cost = torch.full(state.ids.shape, torch.inf, dtype=torch.float64, device=self.shape.device)
+        state.show()
         for group in _groups(host):
             self._forward(state, plan, host, group, tokens, cost)
         state.forwards += 1
@@ -158,7 +172,7 @@ class Batch:
         state.fill(chosen, tokens)
         decoder.stop.apply(state)
         decoder.blocks.advance(state, chosen)
-        return self._plan(state)
+        return self._plan(state, index)
 
     def _forward(
         self, state: State, plan: Plan, host: Host, group: list[int] | None, tokens: Tensor, cost: Tensor
@@ -182,10 +196,15 @@ class Batch:
         if store is not None or first is None:
             used = shape.pos[:, :width] < (aim.stop - aim.start)[:, None]
             slots, readable = self.decoder.cache.access(part, aim, positions, used)
+        extra = self.decoder.blocks.appended(part, aim) if self.decoder.blocks.appends else None
+        if extra is not None:
+            ids, positions, readable = extra.join(ids, positions, aim.stop - aim.start)
         own = store if place is None or store is None else _borrow(backbone, store, place)
         hidden = backbone.hidden(ids, positions, store=own, slots=slots, readable=readable)
         if place is not None and store is not None:
             _give_back(store, own, place)
+        if extra is not None:
+            self._read_appended(state, extra, hidden[:, width:], place)
         scored = sum(host.scored[row] for row in members)
         if not scored:
             return
@@ -197,6 +216,15 @@ class Batch:
         token, value = self.decoder.score(logits, state, row, pos)
         tokens[row, pos] = token
         cost[row, pos] = value
+
+    def _read_appended(self, state: State, extra: Appended, hidden: Tensor, place: Tensor | None) -> None:
+        """Count the positions appended to the rows `place` (None: all) and hand the scorer their logits."""
+        used = extra.used.sum(1)
+        state.positions += used if place is None else torch.zeros_like(state.positions).index_put((place,), used)
+        at, spot = extra.scored.nonzero().unbind(1)
+        if len(at):
+            row = at if place is None else place[at]
+            self.decoder.score.appended(self.backbone.head(hidden[at, spot]), state, row, spot)
 
     @torch.inference_mode()
     def _replace(
@@ -234,11 +262,12 @@ class Batch:
         blocks = self.decoder.blocks
         stop = torch.minimum(blocks.end(state), state.total)
         nfe = blocks.reported_forwards(state)
-        numbers = torch.stack([state.prompt, stop, nfe, state.positions, state.revisions], 1)
-        read = (values[at].tolist() for values in (numbers, state.kinds, state.ids, state.reveal))
+        counted = (state.revisions, state.remasks, state.flickers)
+        numbers = torch.stack([state.prompt, stop, nfe, state.positions, *counted], 1)
+        read = (values[at].tolist() for values in (numbers, state.kinds, state.ids, state.reveal, state.latest))
         found = []
-        for row, (start, end, nfe, positions, revisions), kinds, ids, reveal in zip(ended, *read, strict=True):
-            output = ids[start:end]
+        for row, (start, end, nfe, positions, *counts), kinds, ids, reveal, latest in zip(ended, *read, strict=True):
+            output, commits = ids[start:end], latest[start:end]
             found.append(
                 Result(
                     index=index[row],
@@ -249,7 +278,11 @@ class Batch:
                     reveal_step=reveal[start:end],
                     stop_reason="length" if self.eos.isdisjoint(output) else "eos",
                     seconds=self.clock - began[row],
-                    revisions=revisions,
+                    revisions=counts[0],
+                    remasks=counts[1],
+                    flickers=counts[2],
+                    commit_step=commits,
+                    edits=self.history.take(index[row], commits, output),
                 )
             )
         return found

@@ -13,8 +13,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from methods.decoding.appended import Appended
 from methods.decoding.forwards import DENOISE
 from methods.decoding.state import Plan, State
+from methods.errors import MethodsError
 
 Names = tuple[str, ...]
 
@@ -41,10 +43,12 @@ class Policy:
 class BlockPolicy(Policy, ABC):
     """Which slots are eligible, and in which span a token must be committed.
 
-    spans: whether its plans have a `must_commit` span.
+    Eligible slots may hold a token already: committing one there is an edit. spans: whether its plans have a
+    `must_commit` span. appends: whether its forwards compute positions beyond the canvas (see `appended`).
     """
 
     spans: ClassVar[bool] = True
+    appends: ClassVar[bool] = False
 
     @abstractmethod
     def plan(self, state: State) -> Plan:
@@ -58,7 +62,14 @@ class BlockPolicy(Policy, ABC):
 
     @abstractmethod
     def advance(self, state: State, chosen: Tensor) -> None:
-        """After a commit of the slots `chosen` [B, C]: go on, or set `state.done`."""
+        """After a commit of the slots `chosen` [B, C]: go on, or set `state.done`; may re-open slots."""
+
+    def appended(self, state: State, plan: Plan) -> Appended:
+        """The positions that this forward computes behind the window; called where `appends` is true.
+
+        `state` and `plan` may be those of a part of the batch. Raises MethodsError where it is not overridden.
+        """
+        raise MethodsError(f"{type(self).__name__} says that it appends positions and has no `appended`.")
 
     def end(self, state: State) -> Tensor:
         """[B]: where the result of a finished row ends; the end of the canvas by default."""
@@ -95,7 +106,10 @@ class CommitRule(Policy, ABC):
 
     @abstractmethod
     def select(self, state: State, plan: Plan, cost: Tensor) -> Tensor:
-        """Slots to commit [B, C], a subset of `plan.eligible`, by `cost` [B, C] (float64, lower is surer)."""
+        """Slots to commit [B, C], a subset of `plan.eligible`, by `cost` [B, C] (float64, lower is surer).
+
+        `state.tokens` [B, C] are the tokens that would be committed. Positions that were not scored cost infinity.
+        """
 
 
 class Scorer(Policy, ABC):
@@ -112,6 +126,14 @@ class Scorer(Policy, ABC):
         Every scored position of a forward comes once; rows of uneven width come in two calls. Memory is written in
         place. `state.forwards` does not count this forward yet.
         """
+
+    def appended(self, logits: Tensor, state: State, row: Tensor, spot: Tensor) -> None:
+        """Read `logits` [N, V] of appended position `spot` [N] (0 to E - 1) of row `row` [N]; before `__call__`.
+
+        They are that position's own row: where `state.shape.shift` is 1 it predicts the next position's token.
+        Raises MethodsError by default: somebody appended positions that are to be scored, and nobody reads them.
+        """
+        raise MethodsError(f"{type(self).__name__} has no `appended`, so it cannot score positions beyond the canvas.")
 
 
 class StopPolicy(Policy, ABC):

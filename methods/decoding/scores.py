@@ -20,7 +20,7 @@ from methods.decoding.state import State
 
 @dataclass(frozen=True)
 class Score(Scorer):
-    """kind: probability | entropy | margin, in float32.
+    """kind: probability | entropy | margin, in float32, or in float64 where the logits are.
 
     tempered: the cost is read from the distribution after temperature and top-p (Dream's own sampler).
     With `temperature` among the decoder's values tokens are drawn, `top_p` keeps a nucleus of them.
@@ -35,7 +35,7 @@ class Score(Scorer):
 
         The mask id is never the token; ties go to the lowest id. A row of NaN has a NaN cost.
         """
-        logits = logits.to(self.dtype)
+        logits = logits.to(torch.promote_types(logits.dtype, self.dtype))
         drawn = shown = logits
         if "top_p" in state.values and state.shape.mask_id is not None:  # the mask alone is no nucleus to draw from
             drawn = logits.clone()

@@ -78,10 +78,13 @@ class State:
 
     ids [B, C] int64. gen [B, C] bool: generation slots. open [B, C] bool: those without a token yet (a mask id in a
     prompt is prompt, never open).
-    reveal [B, C]: the forward (1-based) that first filled a slot. tokens [B, C]: the best token of every scored
-    position of the forward that just ran, for policies to read. prompt, total [B]: lengths. done [B] bool.
+    reveal, latest [B, C]: the forward (1-based) after which a slot first held a token, and after which it got the one
+    that it holds now. tokens [B, C]: the best token of every scored position of the forward that just ran, for commit
+    rules and `advance`. prompt, total [B]: lengths. done [B] bool.
     bad [B]: 0, or what went wrong (NAN, STUCK), reported with the next plan.
     forwards [B]: forwards run; kinds [B, 4]: the same by KINDS. positions [B]: token positions computed.
+    revisions, remasks [B]: committed tokens changed, and masked again; flickers [B]: those of the remasks whose token
+    was committed in the same step. shown: ids and open slots of the forward that is running, None between steps.
     values: the numbers of each row's setting. own: the policies' memory. Both by name, with the row first.
     """
 
@@ -90,6 +93,7 @@ class State:
     gen: Tensor
     open: Tensor
     reveal: Tensor
+    latest: Tensor
     tokens: Tensor
     prompt: Tensor
     total: Tensor
@@ -98,10 +102,13 @@ class State:
     kinds: Tensor
     positions: Tensor
     revisions: Tensor
+    remasks: Tensor
+    flickers: Tensor
     done: Tensor
     bad: Tensor
     values: dict[str, Tensor] = field(default_factory=dict)
     own: Memory = field(default_factory=Memory)
+    shown: tuple[Tensor, Tensor] | None = None
 
     @classmethod
     def start(
@@ -125,14 +132,16 @@ class State:
         if "block_size" in numbers:  # 0: the whole generation is one block
             numbers["block_size"] = torch.where(numbers["block_size"] > 0, numbers["block_size"], slots)
         zero = torch.zeros(count, dtype=torch.long, device=device)
+        blank = torch.zeros(count, shape.width, dtype=torch.long, device=device)
         gen = (shape.pos >= prompt[:, None]) & (shape.pos < total[:, None])
         return cls(
             shape=shape,
             ids=ids.to(device),
             gen=gen,
             open=gen.clone(),
-            reveal=torch.zeros(count, shape.width, dtype=torch.long, device=device),
-            tokens=torch.zeros(count, shape.width, dtype=torch.long, device=device),
+            reveal=blank.clone(),
+            latest=blank.clone(),
+            tokens=blank.clone(),
             prompt=prompt,
             total=total,
             seed=torch.tensor(seeds, dtype=torch.long, device=device),
@@ -140,6 +149,8 @@ class State:
             kinds=torch.zeros(count, len(KINDS), dtype=torch.long, device=device),
             positions=zero.clone(),
             revisions=zero.clone(),
+            remasks=zero.clone(),
+            flickers=zero.clone(),
             done=torch.zeros(count, dtype=torch.bool, device=device),
             bad=zero.clone(),
             values=numbers,
@@ -179,14 +190,41 @@ class State:
         return (self.shape.pos >= span[:, :1]) & (self.shape.pos < span[:, 1:])
 
     def fill(self, where: Tensor, token: int | Tensor) -> None:
-        """Write `token` on `where` [B, C] between two forwards; counts revisions and first reveals."""
-        ids = torch.where(where, token, self.ids)
-        self.revisions += ((ids != self.ids) & ~self.open).sum(1)
-        self.reveal = torch.where(where & (self.reveal == 0), self.forwards[:, None], self.reveal)
-        self.ids, self.open = ids, self.open & ~where
+        """Write `token` on `where` [B, C] between two forwards, over a token that stands there too."""
+        self.ids, self.open = torch.where(where, token, self.ids), self.open & ~where
+
+    def reopen(self, where: Tensor) -> None:
+        """Mask the tokens on `where` [B, C] again; prompt and open slots are left as they are."""
+        where = where & self.gen & ~self.open
+        if self.shown is not None:
+            again = (where & self.shown[1]).sum(1)
+            self.flickers, self.remasks = self.flickers + again, self.remasks + again
+        self.ids, self.open = torch.where(where, self.shape.placeholder, self.ids), self.open | where
+
+    def show(self) -> None:
+        """A step begins: note what its forward sees. A copy, so that a write in place is counted as well."""
+        self.shown = self.ids.clone(), self.open.clone()
+
+    def settle(self) -> Tensor:
+        """A step is over: count and date what it changed; [B, C], the tokens that it replaced or masked again.
+
+        Counted from one forward to the next, whoever wrote: a token that is overwritten in the very step that
+        committed it never stood before the model, and is neither a revision nor dated. Only `reopen` counts those.
+        """
+        assert self.shown is not None
+        ids, was_open = self.shown
+        self.shown = None
+        filled, masked = was_open & ~self.open, self.open & ~was_open
+        changed = (self.ids != ids) & ~(was_open | self.open)
+        now = self.forwards[:, None]
+        self.reveal = torch.where(filled & (self.reveal == 0), now, self.reveal)
+        self.latest = torch.where(filled | changed, now, self.latest)
+        self.revisions += changed.sum(1)
+        self.remasks += masked.sum(1)
+        return masked | changed
 
 
-_PLAIN = tuple(item.name for item in fields(State) if item.name not in ("shape", "values", "own"))
+_PLAIN = tuple(item.name for item in fields(State) if item.name not in ("shape", "values", "own", "shown"))
 
 
 @dataclass

@@ -151,6 +151,10 @@ def output(line: Line, result: Result) -> dict[str, Any]:
         "forwards": result.forwards,
         "positions": result.positions,
         "reveal_step": result.reveal_step,
+        "first_commit_step": result.reveal_step,
+        "last_commit_step": result.commit_step,
         "stop_reason": result.stop_reason,
         "revisions": result.revisions,
+        "remasks": result.remasks,
+        "filled_and_remasked_in_one_step": result.flickers,
     }

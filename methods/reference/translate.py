@@ -17,6 +17,7 @@ from methods.reference.assembly import dream_quota_score
 from methods.reference.blocks import PhantomGrowing, SelfScoredBlockCache, TwoForwards
 from methods.reference.commit import LinearQuota, ReferenceFactor, ReferenceScore
 from methods.reference.published import PUBLISHED
+from methods.reference.saber import OverreachingBar, ScoredThroughout
 from methods.reference.setting import Setting
 
 Settings = Mapping[str, Any]
@@ -84,6 +85,19 @@ def _d2f(settings: Settings) -> Decoder:
     )
 
 
+def _saber(settings: Settings) -> Decoder:
+    """Saber with its top-k as published."""
+    return Decoder(
+        blocks=ScoredThroughout(),
+        cache=NoCache(),
+        commit=OverreachingBar(),
+        stop=Ignore(),
+        score=ReferenceScore("probability"),
+        values=numbers(settings, "n", "block_size"),
+        need=(divides("block_size", settings["block_size"]),),
+    )
+
+
 _BY_METHOD: dict[str, Callable[[Settings], Decoder]] = {
     "llada.vanilla": _llada_vanilla,
     "dream.vanilla": _dream_vanilla,
@@ -96,4 +110,5 @@ _BY_METHOD: dict[str, Callable[[Settings], Decoder]] = {
     "slowfast": training_free.slowfast,
     "prophet": training_free.prophet,
     "klass": training_free.klass,
+    "saber": _saber,
 }

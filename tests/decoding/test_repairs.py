@@ -244,7 +244,8 @@ def test_block_counts_that_an_early_stop_leaves_wrong(monkeypatch: pytest.Monkey
     assert compat.output_ids == fixed.output_ids
     assert (compat.total_forwards, fixed.total_forwards) == (4, 3)
     compat, fixed = both(first("llada.tad_multi_block", lambda case: case["id"].endswith("llada_rand/016")))
-    assert (compat.revisions, fixed.revisions) == (7, 0)  # finished slots that were forced, and written again
+    # finished slots that were forced; four more were filled with the EOS again before the next forward saw them
+    assert (compat.revisions, fixed.revisions) == (3, 0)
 
 
 def test_a_score_that_sees_fifty_tokens_only() -> None:
