@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from harness import revisions
 from harness.errors import UsageError
 from harness.metrics import KINDS
 from harness.suites import Suite
@@ -60,10 +61,9 @@ def decoded(reader: Reader, result: Any, *, task: str, until: Sequence[str], eos
         "positions": int(result.positions),
         "tokens": kept.tokens,
         "tokens_compat": reader.compat(task, ids, until),
-        "revisions": int(result.revisions),
         "truncated": False,
         "seconds": float(result.seconds),
-        "trace": list(map(int, result.reveal_step)),
+        **revisions.stored(result, reader.pieces),
     }
 
 
@@ -83,6 +83,7 @@ def too_long(prompt_ids: Sequence[int], gen_length: int, context: int) -> dict[s
         "tokens": 0,
         "tokens_compat": {},
         "revisions": 0,
+        "remasks": 0,
         "truncated": True,
         "seconds": 0.0,
         "trace": [],

@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from harness.forwards import KINDS, total_forwards
 from harness.stats import bootstrap_ratio, wilson
-from methods.decoding.forwards import KINDS, total_forwards
 
 COMPAT_RULES = ("d3llm", "tad")
 D3LLM_WARMUP = 10  # samples its evaluator leaves out of tokens and forwards
@@ -167,6 +167,8 @@ def summarise(run: Mapping[str, Any], samples: Iterable[Sample]) -> dict[str, An
         "forwards": sum(forwards),
         "forwards_by_kind": {kind: sum(row["forwards"].get(kind, 0) for row in rows) for kind in KINDS},
         "positions": sum(row["positions"] for row in rows),
+        "revisions": _recorded(rows, "revisions"),
+        "remasks": _recorded(rows, "remasks"),
         "tpf": tpf(rows),
         "tpf_ci95": _finite(bootstrap_ratio(kept, forwards, seed=0)),
         "tpf_sample_mean": tpf_sample_mean(rows),
@@ -187,6 +189,12 @@ def _common(sessions: Iterable[Mapping[str, Any]], name: str) -> Any:
     """The value of `name` in the sessions that stored samples; None where they differ: no one value is beside TPS."""
     values = [session.get(name) for session in sessions if session.get("samples") != 0]
     return values[0] if values and all(value == values[0] for value in values) else None
+
+
+def _recorded(rows: Iterable[Sample], name: str) -> int | None:
+    """The sum of `name`; None where a row does not record it, as those of older runs."""
+    values = [row.get(name) for row in rows]
+    return None if None in values else sum(value for value in values if value is not None)
 
 
 def _finite(interval: tuple[float, float]) -> list[float] | None:

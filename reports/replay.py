@@ -2,7 +2,7 @@
 
 A sample is `run_id suite method task setting doc_id prompt pieces trace text outcome correct tokens forwards nfe`:
 `pieces[j]` is the text of output token j (EOS tail included), `trace[j]` the 1-based forward that committed it
-(0 = never).
+(0 = never), the last one where it was revised: `edits` and `edit_pieces` then hold all that stood there.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from harness.metrics import total_forwards
 from reports.runs import RunData
 
 KEYS = ("doc_id", "prompt", "pieces", "trace", "text", "outcome", "correct", "tokens", "nfe", "stop_reason")
+REVISED = ("edits", "edit_pieces", "revisions", "remasks")  # only where a token was revised
 MAX_CHARS = 2_000_000  # of one sample's text: a longer one would make the page unusable
 
 
@@ -87,5 +88,6 @@ def _sample(run: RunData, line: Mapping[str, Any]) -> dict[str, Any]:
         "task": run.run["task"],
         "setting": run.setting,
         **{key: line.get(key) for key in KEYS},
+        **({key: line.get(key) for key in REVISED} if line.get("edits") else {}),
         "forwards": total,
     }

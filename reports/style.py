@@ -146,6 +146,9 @@ TITLES = {
     "d3llm_cache": "d3LLM (cache)",
     "fast_dllm_v2": "Fast-dLLM v2",  # the papers' row is of 7B, a run is of any size
     "multi_block": "Multi-block",
+    "saber": "Saber",
+    "joint_threshold": "Joint threshold (LLaDA2.1)",
+    "wino": "WINO",
 }
 
 

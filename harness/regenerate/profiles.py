@@ -38,6 +38,9 @@ POINTS = {
     **dict.fromkeys(("multi_block", "dparallel", "d3llm", "d3llm_cache", "tad_quality", "tad_speed"), ENTROPY),
     **dict.fromkeys(("fast_dllm_prefix", "fast_dllm_dual", "d2f", "fast_dllm_v2"), CONFIDENCE),
     "fast_dllm_factor": "0,0.2,0.5,1,2",
+    "saber": "1,2,3,4,8",
+    "joint_threshold": "1,0.95,0.9,0.7,0.5",
+    "wino": "1,0.9,0.8,0.7,0.6",
     "ar_speculative": "0,2,5,10",
 }
 PROFILES = {

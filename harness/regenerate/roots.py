@@ -151,7 +151,8 @@ def _models() -> tuple[str, ...]:
 def _tasks(without: frozenset[str] = frozenset()) -> Code:
     """The suite's tasks: their protocols, and the functions that their definitions name.
 
-    without: keys of the definitions that do not matter. The sandbox's scripts are started by file name.
+    without: keys of the definitions that do not matter. The sandbox's scripts and the reader of
+    MATH's answers are started by name, as processes of their own.
     """
     from tasks import protocols
     from tasks.catalogue import definitions
@@ -165,4 +166,5 @@ def _tasks(without: frozenset[str] = frozenset()) -> Code:
             roots += functions
     if not without:
         roots += [f"tasks.sandbox.inside.{file.stem}" for file in sorted(INSIDE.glob("*.py"))]
+        roots.append("tasks.mathchild")
     return Code(tuple(dict.fromkeys(roots)), tuple(texts))

@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.runner.decoding import decode_all
+from harness.revisions import standing
 from harness.runner.job import Job, choose, prepare
 from harness.runner.models import ModelCache
 from harness.runner.prompts import prompts, request
@@ -145,9 +146,7 @@ def margin(job: Job, prompt_ids: Sequence[int], sample: Mapping[str, Any], place
     backbone, special = job.backbone, job.backbone.special
     blank = special.pad if special.mask is None else special.mask
     step = sample["trace"][place]
-    canvas = [
-        token if 0 < at < step else blank for token, at in zip(sample["output_ids"], sample["trace"], strict=True)
-    ]
+    canvas = [blank if token is None else token for token in standing(sample, step - 1)]
     ids = torch.tensor([[*prompt_ids, *canvas]], device=backbone.device)
     positions = torch.arange(ids.shape[1], device=backbone.device)[None]
     with torch.inference_mode():

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from methods.decoding.forwards import total_forwards
+from harness.forwards import total_forwards
 
 Array = NDArray[np.float64]
 

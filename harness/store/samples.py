@@ -17,8 +17,11 @@ FRAME = (
     *("doc_id", "prompt_hash", "prompt_tokens", "outcome", "correct", "stop_reason", "forwards", "nfe", "positions"),
     *("tokens", "seconds"),
 )
-LIGHT = (*FRAME, "task", "strict", "flexible", "tokens_compat", "revisions", "truncated")
-HEAVY = ("extracted", "prompt", "text", "output_ids", "pieces", "trace", "detail", "error")
+LIGHT = (*FRAME, "task", "strict", "flexible", "tokens_compat", "revisions", "remasks", "truncated")
+HEAVY = (
+    *("extracted", "prompt", "text", "output_ids", "pieces", "trace", "first_trace", "edits", "edit_pieces"),
+    *("detail", "error"),
+)
 # an inner quote of a JSON string is escaped, so these bytes are always a key
 FRAME_END = f', "{LIGHT[len(FRAME)]}":'.encode()
 LIGHT_END = f', "{HEAVY[0]}":'.encode()

@@ -16,7 +16,10 @@ SUITE_TITLES = {"mini": "Mini (embedded)", "llada": "LLaDA", "dream": "Dream", "
 SYMBOLS = {"o": "circle", "s": "square", "D": "diamond", "d": "diamond-tall", "^": "triangle-up", "v": "triangle-down"}
 SYMBOLS |= {"<": "triangle-left", ">": "triangle-right", "P": "cross", "X": "x", "*": "star", "p": "pentagon"}
 SYMBOLS |= {"h": "hexagon", "H": "hexagon2", "8": "octagon"}
-DETAILS = ("setting", "pieces", "trace", "text", "outcome", "correct", "tokens", "forwards", "nfe", "stop_reason")
+DETAILS = (
+    *("setting", "pieces", "trace", "text", "outcome", "correct", "tokens", "forwards", "nfe", "stop_reason"),
+    *("edits", "edit_pieces", "revisions", "remasks"),
+)
 
 
 def payload(report: Report) -> dict[str, Any]:

@@ -161,7 +161,7 @@ EDITS: dict[str, tuple[Edit, set[str], set[tuple[str, str]]]] = {
         ALL_RUNS,
     ),
     "reversed prompts of a run": (
-        ("harness/runner/plan.py", r"return found\n", "return found[::-1]\n"),
+        ("harness/runner/prompts.py", r"return found\n", "return found[::-1]\n"),
         SWEEPS,
         ALL_RUNS,
     ),
@@ -176,7 +176,7 @@ EDITS: dict[str, tuple[Edit, set[str], set[tuple[str, str]]]] = {
         set(),
     ),
     "a zeroed AUP term in the bootstrap": (
-        ("harness/stats/curves.py", r"area \+= np", "area += 0 * np"),
+        ("harness/stats/areas.py", r"area \+= np", "area += 0 * np"),
         {"report", "findings"},
         set(),
     ),

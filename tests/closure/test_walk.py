@@ -227,6 +227,7 @@ def test_importing_a_module_changes_nothing_outside_of_it() -> None:
     known = ("harness.cli", "harness.verbs.", "tasks.sandbox.inside.")  # verbs register; scripts are always followed
     others = {
         "harness.closure.content",  # its own YAML loader
+        "harness.forwards",  # refuses a foreign package of the name `methods`
         "tasks.mathscore",  # ends its child process at exit
         "reports.figures.base",  # draws without a screen
     }

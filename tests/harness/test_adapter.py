@@ -208,7 +208,9 @@ def test_a_method_that_samples_obeys_the_temperature() -> None:
 def test_the_text_behind_an_eos_is_kept_where_the_task_says_so(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     eos, ids = model.eot_token_id, model.reader.encode("ab", special=False)
     result = SimpleNamespace(output_ids=[ids[0], eos, *ids[1:]], stop_reason="eos", forwards={"denoise": 1}, nfe=1)
-    result.__dict__.update(positions=3, revisions=0, seconds=0.1, reveal_step=[1] * (len(ids) + 1))
+    steps = [1] * (len(ids) + 1)
+    result.__dict__.update(positions=3, revisions=0, remasks=0, seconds=0.1, edits=[], reveal_step=steps)
+    result.__dict__.update(commit_step=steps)
     texts = {}
     for policy in ("cut", "strip"):
         one = generation("Question: 1", eos_policy=policy)

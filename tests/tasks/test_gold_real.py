@@ -32,7 +32,8 @@ def score_all(name: str) -> dict[str, Any]:
 @needs_data
 def test_all_gsm8k_answers_score() -> None:
     result = score_all("llada-fair/gsm8k")
-    assert (result["n"], result["correct"], result["strict"], result["failures"]) == (1319, 1319, 1319, [])
+    assert (result["n"], result["correct"], result["failures"]) == (1319, 1319, [])
+    assert result["strict"] == 0, "strict asks for a box there, and the data set writes #### n"
 
 
 @needs_data

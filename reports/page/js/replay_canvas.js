@@ -69,26 +69,39 @@ class ReplaySide {
   /** The canvas after forward `k` of the shared clock. */
   go(k) {
     if (!this.model) return;
-    const { sample, length, perForward, cumulative, keptCumulative, kept } = this.model;
+    const { length, perForward, revised, cumulative, keptCumulative, kept, entries } = this.model;
     const at = Math.min(k, length);
     this.tokens.forEach((token, j) => {
-      const step = sample.trace[j];
-      const on = step > 0 && step <= at;
-      if (on !== token.on) {
-        token.on = on;
-        if (j < kept) token.textContent = on ? this.texts[j] : masked(this.texts[j]);
-        const color = on ? rampColor(step, this.scale) : null;
-        token.style.background = on ? css(color) : "";
-        token.style.color = on ? inkOn(color) : "";
-        token.title = on ? "forward " + step + (j < kept ? "" : ": " + this.texts[j]) : "";
+      const n = standingEntry(entries[j], at);
+      const entry = entries[j][n];
+      if (entry !== token.entry) {
+        token.entry = entry;
+        this.drawToken(token, j, n);
       }
-      token.classList.toggle("now", on && step === at && at > 0 && k <= length);
+      token.classList.toggle("now", entry !== undefined && entry.step === at && at > 0 && k <= length);
     });
     this.rects.forEach((rect, i) => rect.setAttribute("opacity", i < at ? 1 : 0.22));
     this.shown = at;
     const tpf = at ? keptCumulative[at] / at : null;
-    this.status.textContent = `forward ${at} of ${length} · ${at ? perForward[at] : 0} committed now · ${keptCumulative[at]} of ${kept} kept tokens (${cumulative[at]} positions) · ${fixed(tpf, 2)} tokens per forward pass so far` + (k >= length ? " · finished" : "");
+    this.status.textContent = `forward ${at} of ${length} · ${at ? perForward[at] : 0} committed now${revised[at] ? ", " + revised[at] + " revised" : ""} · ${keptCumulative[at]} of ${kept} kept tokens (${cumulative[at]} positions) · ${fixed(tpf, 2)} tokens per forward pass so far` + (k >= length ? " · finished" : "");
     this.root.dataset.finished = String(at === length);
+  }
+
+  /** Entry `n` of position j: its token in the colour of its forward, or a mask; what was revised is underlined. */
+  drawToken(token, j, n) {
+    const list = this.model.entries[j];
+    const entry = list[n];
+    const on = entry !== undefined && entry.text !== null;
+    const final = n === list.length - 1;
+    const text = on && !final ? shortPiece(entry.text) : this.texts[j];
+    if (j < this.model.kept) token.textContent = on ? text : masked(text);
+    const color = on ? rampColor(entry.step, this.scale) : null;
+    token.style.background = on ? css(color) : "";
+    token.style.color = on ? inkOn(color) : "";
+    token.classList.toggle("revised", n > 0);
+    const before = list.slice(0, n).map((one) => (one.text === null ? "mask" : "“" + shortPiece(one.text) + "”") + " at " + one.step);
+    const was = before.length ? " (before: " + before.slice(-4).join(", ") + ")" : "";
+    token.title = entry === undefined ? "" : (on ? "forward " + entry.step : "masked again at forward " + entry.step) + (j < this.model.kept ? "" : ": " + text) + was;
   }
 
   clear(text) {

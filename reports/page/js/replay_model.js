@@ -14,18 +14,44 @@ function chunks(list, size) {
 /** The scored text; it is stored apart only where it is not the kept pieces joined. */
 const storedText = (sample) => sample.text ?? sample.pieces.slice(0, sample.tokens).join("");
 
-/** {length, perForward[k], cumulative[k], kept}: committed positions at and up to forward k; kept = ids before the cut. */
+/** Per position all that ever stood there, [{step, text}] by forward; text null for a mask. Most have one entry. */
+function replayEntries(sample) {
+  const entries = sample.trace.map((step, j) => (step > 0 ? [{ step, text: sample.pieces[j] }] : []));
+  const edits = Array.isArray(sample.edits) ? sample.edits : [];
+  for (const [, j] of edits) if (entries[j]) entries[j] = [];
+  edits.forEach(([step, j, id], n) => {
+    if (entries[j]) entries[j].push({ step, text: id === null ? null : String(sample.edit_pieces?.[n] ?? "?") });
+  });
+  return entries;
+}
+
+/** The place among a position's entries of what stands there after forward `at`; -1 before its first commit. */
+function standingEntry(entries, at) {
+  let found = -1;
+  while (found + 1 < entries.length && entries[found + 1].step <= at) found += 1;
+  return found;
+}
+
+/** {length, perForward[k], revised[k], cumulative[k], keptCumulative[k], kept, entries}: masks filled at forward k, tokens
+ * changed or masked again at it, positions that hold a token after it; kept = ids before the cut. */
 function replayModel(sample) {
-  const length = replayLength(sample);
-  const perForward = new Array(length + 1).fill(0);
-  for (const step of sample.trace) if (step > 0) perForward[step] += 1;
-  const cumulative = [];
-  perForward.reduce((sum, n) => (cumulative.push(sum + n), sum + n), 0);
+  const entries = replayEntries(sample);
+  const length = Math.max(replayLength(sample), ...chunks(entries.map((list) => list.at(-1)?.step ?? 0), 8192).map((part) => Math.max(0, ...part)));
+  const [perForward, revised, cumulative, keptCumulative] = [0, 1, 2, 3].map(() => new Array(length + 1).fill(0));
   const kept = Math.min(isNumber(sample.tokens) ? sample.tokens : sample.pieces.length, sample.pieces.length);
-  const keptCumulative = new Array(length + 1).fill(0);
-  for (let j = 0; j < kept; j++) if (sample.trace[j] > 0) keptCumulative[sample.trace[j]] += 1;
-  for (let k = 1; k <= length; k++) keptCumulative[k] += keptCumulative[k - 1];
-  return { sample, length, perForward, cumulative, keptCumulative, kept };
+  entries.forEach((list, j) => {
+    let stood = false;
+    for (const { step, text } of list) {
+      const stands = text !== null;
+      if (stood) revised[step] += 1;
+      else perForward[step] += 1;
+      cumulative[step] += stands - stood;
+      if (j < kept) keptCumulative[step] += stands - stood;
+      stood = stands;
+    }
+  });
+  for (const list of [cumulative, keptCumulative]) for (let k = 1; k <= length; k++) list[k] += list[k - 1];
+  return { sample, length, perForward, revised, cumulative, keptCumulative, kept, entries };
 }
 
 // A sequential ramp, light to dark in grey too (so it reads without colour vision): first forwards yellow, last ones blue.
