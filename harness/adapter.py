@@ -27,6 +27,7 @@ from harness.runner.decoding import decode_all
 from harness.runner.models import ModelCache, ModelKey, reader_of
 from harness.runner.prompts import template
 from harness.settings import layered, whole
+from methods.backbones.peek import known_arch
 
 DEFAULT_LENGTH = 256  # of a task that names none: lm-eval's own default
 DEFAULT_BATCH = 16  # for --batch_size auto
@@ -59,7 +60,7 @@ class DllmLM(DataParallel, TemplateLM):
     ) -> None:
         super().__init__()
         self.group = join()
-        from harness.suites import CheckpointRef, load_suite
+        from harness.suites import CheckpointRef, check_arch, load_suite
         from methods import registry
 
         if not method:
@@ -77,7 +78,9 @@ class DllmLM(DataParallel, TemplateLM):
         self._decoders: dict[tuple[str, str], Any] = {}
         ref = CheckpointRef(checkpoint) if checkpoint else self.suite.checkpoint(self.method.checkpoint)
         self.key = ModelKey(ref.source, adapter or ref.adapter, self.group.device(_device(device)), dtype)
+        check_arch(self.suite, self.method.family, ref.source, known_arch(ref.source))
         self.backbone = ModelCache().get(self.key)
+        check_arch(self.suite, self.method.family, ref.source, self.backbone.arch)
         self.reader = reader_of(self.backbone, ref.source)
         self.tokenizer = self.reader.tokenizer
         self._device = self.backbone.device
@@ -121,7 +124,9 @@ class DllmLM(DataParallel, TemplateLM):
         return {
             "method": self.method.name,
             "suite": self.suite.name,
-            "setting": self.method.settings(self.overrides),
+            "setting": layered(
+                self.suite, self.method, "all", self.overrides, DEFAULT_LENGTH, self.suite.eos_policy("all")
+            )[0],
             "setting_by_task": self._settings,
             "seed": self.seed,
             "fidelity": self.fidelity,
@@ -165,6 +170,10 @@ class DllmLM(DataParallel, TemplateLM):
         default = self.method.params["temperature"].default if "temperature" in self.method.params else None
         return read(instance.args[1], self.method, _heat(known.get("temperature", default)))
 
+    def _eos_policy(self, instance: Any, asked: GenKwargs) -> str:
+        """What an EOS does: as the request says, else as in the suite's own column."""
+        return asked.eos_policy or self.suite.eos_policy(self._task(instance))
+
     def _prepare(self, instance: Any, asked: GenKwargs) -> Any:
         """The decoding engine's request, or None for a prompt that does not fit."""
         ids = self.reader.encode(instance.args[0], special=not self.templated)
@@ -176,11 +185,12 @@ class DllmLM(DataParallel, TemplateLM):
 
     def _decoder(self, instance: Any, asked: GenKwargs) -> tuple[Any, int]:
         """(decoder, generation length) of a request; equal ones share a decoder."""
-        key = (str(instance.task_name), repr((asked.length, sorted(asked.settings.items()))))
+        key = (str(instance.task_name), repr((asked.length, asked.eos_policy, sorted(asked.settings.items()))))
         if key not in self._decoders:
             length = self.gen_length or asked.length
             own = {**asked.settings, **self.overrides, **({"gen_length": length} if length else {})}
-            setting, length = layered(self.suite, self.method, self._task(instance), own, DEFAULT_LENGTH)
+            task, policy = self._task(instance), self._eos_policy(instance, asked)
+            setting, length = layered(self.suite, self.method, task, own, DEFAULT_LENGTH, policy)
             decoder = self.method.build(setting, self.backbone.arch, self.fidelity, self.backbone.tokenizer)
             generation.check_length(decoder, length, self.max_length)
             self._settings[key[0]] = setting
@@ -188,8 +198,9 @@ class DllmLM(DataParallel, TemplateLM):
         return self._decoders[key]
 
     def _record(self, instance: Any, request: Any, asked: GenKwargs, result: Any) -> str:
+        policy = self._eos_policy(instance, asked)
         line = generation.decoded(
-            self.reader, result, task=str(instance.task_name), until=asked.until, eos_policy=asked.eos_policy
+            self.reader, result, task=str(instance.task_name), until=asked.until, eos_policy=policy
         )
         self._keep(instance, len(request.prompt_ids), line)
         return str(line["text"])

@@ -1,7 +1,8 @@
 """lm-eval's generation arguments (a task's `generation_kwargs`, `--gen_kwargs`): each is obeyed or refused.
 
-What they may name: the length, the stop strings, `eos_policy` (see `harness.metrics.keep`) and any setting of the
-method. Arguments of other samplers pass where their value changes nothing.
+What they may name: the length, the stop strings, `eos_policy` (see `tasks.protocols.EOS_POLICIES`; the suite's own
+where they do not say) and any setting of the method. Arguments of other samplers pass where their value changes
+nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 LENGTH = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 OWN = (*LENGTH, "until", "do_sample", "eos_policy")
-EOS_POLICIES = ("cut", "strip")
+EOS_POLICIES = ("fill_tail", "cut", "strip")
 # value at which an argument that a method does not have changes nothing
 NEUTRAL = {
     "temperature": (0,),
@@ -33,11 +34,11 @@ NEUTRAL = {
 
 @dataclass(frozen=True)
 class GenKwargs:
-    """What a request asks for. length: generated tokens, None if it does not say. settings: of the method."""
+    """What a request asks for; length and eos_policy are None where it does not say. settings: of the method."""
 
     length: int | None = None
     until: tuple[str, ...] = ()
-    eos_policy: str = "cut"
+    eos_policy: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -48,8 +49,8 @@ def read(options: Mapping[str, Any], method: Method, temperature: Any = None) ->
     """
     given = {name: value for name, value in options.items() if value is not None}
     until = given.get("until") or ()
-    policy = str(given.get("eos_policy", "cut"))
-    if policy not in EOS_POLICIES:
+    policy = None if "eos_policy" not in given else str(given["eos_policy"])
+    if policy is not None and policy not in EOS_POLICIES:
         raise unknown("eos_policy", policy, EOS_POLICIES)
     length = next((whole(name, given[name], 1) for name in LENGTH if name in given), None)
     _check_sampling(given, method, temperature)

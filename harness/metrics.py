@@ -40,7 +40,8 @@ def keep(
     pieces[j]: the text of output id j, joined they are the raw text. An id counts when its text begins before the
     earliest stop string, so one that the stop string cuts in half still counts. `skip`: special ids whose text is not
     part of the answer (they still count). `mask`: slots that were never committed; they neither count nor have text.
-    policy `strip` (a protocol's EOS policy) scores the text after an EOS too; the count is the same.
+    policy: a protocol's EOS policy. `strip` scores the text after an EOS too, and the count is the same; the others
+    end the text before the first EOS.
     """
     end = next((j for j, token in enumerate(output_ids) if token in eos), len(output_ids))
     tokens, text = _cut(output_ids[:end], pieces[:end], until, skip, mask)

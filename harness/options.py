@@ -22,6 +22,10 @@ Dtype = Annotated[str, typer.Option(help="auto, float32, float64, bfloat16, floa
 Compile = Annotated[bool, typer.Option("--compile", help="Compile the model with torch.compile; pays on long runs.")]
 Protocol = Annotated[str | None, typer.Option(metavar="SET", help="Another protocol set, such as llada-tad.")]
 Fidelity = Annotated[str, typer.Option(help="fixed, or compat: with the reference code's own behaviour.")]
+Label = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Names the row in tables; {method} stands for the method's name."),
+]
 Out = Annotated[str, typer.Option(help="The folder of all runs.")]
 Unconfined = Annotated[
     bool,
@@ -45,6 +49,7 @@ class RunOptions:
     compile: Compile = False
     protocol: Protocol = None
     fidelity: Fidelity = "fixed"
+    label: Label = None
     out: Out = "results/runs"
     unconfined: Unconfined = False
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from harness.suites import Suite
     from methods.method import Method
 
+EARLY_STOP = "early_stop"
+FILL_TAIL = "fill_tail"  # the EOS policy under which every row of a column stops early
 GEN_LENGTH = "gen_length"  # belongs to the protocol, but a suite or a run may override it
 
 
@@ -40,16 +42,30 @@ def whole(name: str, value: Any, low: int) -> int:
 
 
 def layered(
-    suite: Suite, method: Method, task: str, overrides: Mapping[str, Any], length: int
+    suite: Suite, method: Method, task: str, overrides: Mapping[str, Any], length: int, eos_policy: str
 ) -> tuple[dict[str, Any], int]:
-    """(every parameter of the method as it will run, generation length): defaults, the suite's values, `overrides`.
+    """(every parameter of the method as it will run, generation length), by layers.
 
+    The method's defaults, the suite's values, the protocol's EOS policy, `overrides`. eos_policy: under `fill_tail`
+    every diffusion row stops early, whatever the suite or the method would choose; autoregressive rows do by nature.
     length: generated tokens where neither the suite nor `overrides` name a `gen_length`. Raises UsageError or
     MethodsUsageError naming the unknown setting or the allowed range.
     """
-    values = {**suite.settings(method.name, task), **overrides}
+    values = suite.settings(method.name, task)
+    if eos_policy == FILL_TAIL and EARLY_STOP in method.params:
+        values[EARLY_STOP] = True
+    values |= overrides
     gen_length = whole(GEN_LENGTH, values.pop(GEN_LENGTH, length), 1)
     return method.settings(values), gen_length
+
+
+def effective_eos_policy(eos_policy: str, setting: Mapping[str, Any]) -> str:
+    """What an EOS did in a run: the protocol's policy, or `cut` where `early_stop` was switched off by hand.
+
+    >>> effective_eos_policy("fill_tail", {"early_stop": False})
+    'cut'
+    """
+    return "cut" if eos_policy == FILL_TAIL and setting.get(EARLY_STOP) is False else eos_policy
 
 
 def checked(method: Method, setting: Mapping[str, Any]) -> dict[str, Any]:

@@ -72,6 +72,8 @@ def print_result(outcome: Any) -> None:
     """The end of `harness run`: the table, what deserves a remark, and the commands that go on from here."""
     summary, path = outcome.summary, outcome.folder.path
     print_table([summary_row(summary)])
+    if label := outcome.folder.run().get("label"):
+        print(f"label: {label}")
     for name, words in REMARKS.items():
         if summary[name]:
             print(f"{summary[name]} of {summary['n_samples']} samples {words}")

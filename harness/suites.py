@@ -26,12 +26,14 @@ _KEYS = {"name", "title", "arch", "context", "data", "source", "notes", "checkpo
 class CheckpointRef:
     """Where a checkpoint lies: `package:mini/base`, `hub:org/name[@revision]` or a folder.
 
-    adapter: a LoRA (folder or hub id) on top of it. note: what a reader should know of it.
+    adapter: a LoRA (folder or hub id) on top of it. note: what a reader should know of it. label: what names its rows
+    (`harness.labels`), None for the method's own name.
     """
 
     source: str
     adapter: str | None = None
     note: str = ""
+    label: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,12 @@ class Suite:
             raise unknown(f"task of the suite {self.name}", task, self._protocols)
         return added[0]
 
+    def eos_policy(self, task: str) -> str:
+        """The EOS policy of a task's protocol, for other tasks the one that the suite's protocols have first."""
+        from tasks import protocols
+
+        return protocols.get(self.protocol(task if task in self._protocols else self.tasks[0])).eos_policy
+
     def settings(self, method: str, task: str) -> dict[str, Any]:
         """The suite's values for (method, task): `all:` updated by the task's own; {} when it has none."""
         blocks = self._settings.get(method, {})
@@ -96,6 +104,22 @@ class Suite:
                 "Give one with --checkpoint FOLDER or --checkpoint org/name@revision."
             )
         raise unknown(f"checkpoint of the suite {self.name}", key, self.checkpoints)
+
+
+def check_arch(suite: Suite, family: str, source: str, arch: str | None) -> None:
+    """Raise UsageError for a diffusion method on a checkpoint of another architecture than the suite's.
+
+    arch: the checkpoint's, None where it is not known yet. A suite's prompts, context and settings are those of one
+    architecture; autoregressive and block diffusion methods have checkpoints of their own kind: the engine checks them.
+    """
+    if family != "dllm" or arch in (None, suite.arch):
+        return
+    fitting = [name for name in suite_names() if load_suite(name).arch == arch]
+    way = f"give --suite {' or '.join(fitting)}" if fitting else "choose another checkpoint"
+    raise UsageError(
+        f"{source} is a checkpoint of the architecture {arch}, the suite {suite.name} is for {suite.arch}; {way}, or "
+        f"a suite file of your own with arch: {arch}."
+    )
 
 
 def suite_names() -> list[str]:
@@ -170,10 +194,12 @@ def _names(value: Any) -> list[Any]:
 def _checkpoints(value: Mapping[str, Any], path: Path) -> tuple[dict[str, CheckpointRef], dict[str, str]]:
     refs, missing = {}, {}
     for key, entry in value.items():
-        if not isinstance(entry, dict) or set(entry) - {"source", "adapter", "note"}:
-            raise UserError(f"{path}: checkpoints.{key} should have source, and may have adapter and note.")
+        if not isinstance(entry, dict) or set(entry) - {"source", "adapter", "note", "label"}:
+            raise UserError(f"{path}: checkpoints.{key} should have source, and may have adapter, note and label.")
         if entry.get("source"):
-            refs[str(key)] = CheckpointRef(str(entry["source"]), entry.get("adapter"), str(entry.get("note") or ""))
+            label = None if entry.get("label") is None else str(entry["label"])
+            note = str(entry.get("note") or "")
+            refs[str(key)] = CheckpointRef(str(entry["source"]), entry.get("adapter"), note, label)
         else:
             missing[str(key)] = str(entry.get("note") or "its source names none.")
     return refs, missing

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from methods.errors import MethodsError, MethodsUsageError, unknown
-from methods.params import Param
+from methods.params import EARLY_STOP, Param
 
 FIDELITIES = ("fixed", "compat")
 
@@ -31,6 +31,10 @@ class Method:
     repairs: the published decoder's defects that the `fixed` fidelity repairs, one line each.
     reference: for the `compat` fidelity, the published decoder (a name of `methods.reference`) on each architecture.
     resolve: (settings, tokenizer) -> settings in which what the tokenizer decides is filled in; what `compat` is given.
+
+    Every diffusion row has the setting `early_stop`, False unless `params` names another default: what an EOS does is a
+    condition of the measurement, which a protocol fixes for all rows alike. `build` gives a decoder without an early
+    stop of its own the engine's; autoregressive rows end at their EOS by nature and have no such setting.
     """
 
     name: str
@@ -48,6 +52,10 @@ class Method:
     repairs: tuple[str, ...] = field(default=())
     reference: Mapping[str, str] = field(default_factory=dict)
     resolve: Callable[[Mapping[str, Any], Any], dict[str, Any]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.family != "ar" and "early_stop" not in self.params:
+            object.__setattr__(self, "params", {**self.params, "early_stop": EARLY_STOP})
 
     def settings(self, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Defaults with `overrides` laid over them, every value checked.
@@ -69,8 +77,9 @@ class Method:
     def build(self, settings: Mapping[str, Any], arch: str, fidelity: str = "fixed", tokenizer: Any = None) -> Any:
         """The decoder for `settings` on an architecture; imports torch. tokenizer: the checkpoint's, if it has one.
 
-        Raises MethodsUsageError for an unknown fidelity, for `compat` where no published decoder is modelled and for
-        settings that do not go together; MethodsError for a builder that does not load.
+        Raises MethodsUsageError for an unknown fidelity, for `compat` where no published decoder is modelled, for
+        settings that do not go together and for an early stop that another library's loop does not know; MethodsError
+        for a builder that does not load.
         """
         if fidelity not in FIDELITIES:
             raise unknown("fidelity", fidelity, FIDELITIES)
@@ -80,8 +89,18 @@ class Method:
             return self._published(self.resolve(settings, tokenizer) if self.resolve else settings, arch)
         offered = {"arch": arch, "fidelity": fidelity, "tokenizer": tokenizer}
         if len(takes) == 3 and not set(takes[1:]) <= set(offered):
-            return builder(dict(settings), arch, fidelity)
-        return builder(dict(settings), **{name: offered[name] for name in takes[1:] if name in offered})
+            return self._ending(builder(dict(settings), arch, fidelity), settings)
+        asked = {name: offered[name] for name in takes[1:] if name in offered}
+        return self._ending(builder(dict(settings), **asked), settings)
+
+    def _ending(self, decoder: Any, settings: Mapping[str, Any]) -> Any:
+        """`decoder`, with the engine's early stop where the settings ask for one and it has none of its own."""
+        if self.family == "ar" or not settings.get("early_stop"):
+            return decoder
+        try:
+            return decoder.ending_early()
+        except MethodsUsageError as error:
+            raise MethodsUsageError(f"{self.name}: {error}") from None
 
     def _builder(self) -> Callable[..., Any]:
         if not isinstance(self.decoder, str):

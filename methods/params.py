@@ -139,7 +139,9 @@ DECODED = Param(
     low=0.0,
     high=1.0,
 )
-EARLY_STOP = Param(bool, False, "fill everything behind the first EOS with EOS")
+EARLY_STOP = Param(
+    bool, False, "fill everything behind the first EOS with EOS; a protocol with eos_policy fill_tail sets it"
+)
 TEMPERATURE = Param(float, 0.0, "sampling temperature; 0 takes the best token", low=0.0)
 TOP_P = Param(float, 1.0, "nucleus sampling: probability mass kept", low=0.0, high=1.0)
 BLOCK_CACHE = Param(str, "none", "what is cached", choices=("none", "prefix", "dual"))
@@ -152,7 +154,7 @@ CONFIDENCE_POINTS = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
 
 STRICT = "strict thresholds and exact entropy, so that entropy 0 and confidence 1 commit one token per forward pass"
 MASK = "the mask token is never committed (the references never end when it is the argmax)"
-TOP_K = "Dream's samplers no longer truncate to 50 tokens (a transformers default that leaked in)"
+END_IDS = "every end id of the checkpoint counts; the references know the tokenizer's EOS alone, no end of turn"
 STALE = "open slots are listed after an EOS has filled the tail, so filled slots are not decoded again in that forward"
 PHANTOM = "the iteration that only detects the end is not counted as a forward pass"
 TWO = "a forward in which nothing passes commits the forced token only, not the canvas's best one as well"

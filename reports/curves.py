@@ -29,12 +29,19 @@ def by_curve(chosen: Sequence[Sequence[RunData]]) -> dict[CurveKey, list[Sequenc
 def check_curves(chosen: Sequence[Sequence[RunData]], mixed_curves: bool) -> list[Finding]:
     """A finding per curve over several weights (of one training seed) or tokenizers.
 
-    Raises ReportError for the first of them, unless all its runs carry a label or `mixed_curves`. Several protocols on
-    a task are refused before (`reports.points.check_protocols`), whichever rows they are in.
+    Raises ReportError for the first of them, unless all its runs carry a label or `mixed_curves`; and for a label that
+    several methods share. Several protocols on a task are refused before (`reports.points.check_protocols`), whichever
+    rows they are in.
     """
     findings = []
     for (suite, task, row), points in by_curve(chosen).items():
         runs = [run for point in points for run in point]
+        methods = sorted({str(run.run["method"]) for run in runs})
+        if len(methods) > 1:
+            raise ReportError(
+                f"{suite}/{task}: runs of {' and '.join(methods)} share the label {row!r} and would be one curve. "
+                "Run their commands again with a --label of its own each ({method} in it is the method's name)."
+            )
         for key, (check, words) in ONE_PER_CURVE.items():
             values = _values(runs, key)
             if len(values) < 2:

@@ -63,7 +63,7 @@ def checks(request: Request) -> Iterator[Finding]:
         raise unknown("dtype", request.dtype, ["auto", *ITEM])
     yield from machine.findings(request)
     if request.checkpoint is not None:
-        yield from checkpoints.of_source("--checkpoint", request.checkpoint, request.adapter, request)
+        yield from checkpoints.of_source("--checkpoint", request.checkpoint, request.adapter, request, suite=suite)
     elif suite is not None:
         yield from checkpoints.of_suite(suite, request)
     elif request.adapter is not None:

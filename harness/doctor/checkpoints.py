@@ -22,7 +22,8 @@ def of_suite(suite: Suite, request: Request) -> Iterator[Finding]:
     """Every checkpoint that the suite names, and the reason where it names none for a method."""
     sizes: set[int] = set()
     for key, ref in suite.checkpoints.items():
-        for finding in of_source(f"{suite.name}.{key}", ref.source, request.adapter or ref.adapter, request, sizes):
+        adapter = request.adapter or ref.adapter
+        for finding in of_source(f"{suite.name}.{key}", ref.source, adapter, request, sizes, suite):
             yield finding
             if SILENT in finding.says:  # one time-out is enough
                 request = replace(request, offline=True)
@@ -32,11 +33,16 @@ def of_suite(suite: Suite, request: Request) -> Iterator[Finding]:
 
 
 def of_source(
-    name: str, source: str, adapter: str | None, request: Request, sizes: set[int] | None = None
+    name: str,
+    source: str,
+    adapter: str | None,
+    request: Request,
+    sizes: set[int] | None = None,
+    suite: Suite | None = None,
 ) -> Iterator[Finding]:
     """One checkpoint and its adapter: where it is, whether its files are complete, whether memory suffices.
 
-    sizes: parameter counts whose memory was already reported; filled here.
+    sizes: parameter counts whose memory was already reported; filled here. suite: the one it is to run under.
     """
     from methods.backbones import hub, published
     from methods.backbones.memory import parameters
@@ -56,6 +62,8 @@ def of_source(
     except MethodsError as error:
         yield Finding(name, "missing", str(error), f"hf download {place}" if kind == "hub" else "")
         return
+    if shape is not None and suite is not None and (other := other_arch(source, shape.arch, suite)):
+        yield Finding(f"{name} architecture", "missing", *other)
     if folder is None:
         yield download(name, place, revision, shape, request)
     if adapter is not None:
@@ -64,6 +72,24 @@ def of_source(
         yield memory_of(name, shape, request)
         if sizes is not None:
             sizes.add(parameters(shape))
+
+
+def other_arch(source: str, arch: str, suite: Suite) -> tuple[str, str] | None:
+    """(what is wrong, the way out) for a diffusion checkpoint of another architecture than the suite's, else None.
+
+    The checkpoint of an autoregressive or block diffusion method fits into every suite.
+    """
+    from harness.errors import UsageError
+    from harness.suites import ARCHITECTURES, check_arch
+
+    if arch == "ar" or arch not in ARCHITECTURES:
+        return None
+    try:
+        check_arch(suite, "dllm", source, arch)
+    except UsageError as error:
+        said, _, way = str(error).partition("; ")
+        return f"{said}.", way
+    return None
 
 
 def inspect(folder: Path) -> Shape:

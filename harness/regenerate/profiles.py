@@ -35,9 +35,13 @@ class Profile:
 
 ENTROPY, CONFIDENCE = "0,0.1,0.3,0.5,1", "1,0.98,0.9,0.7,0.5"
 POINTS = {
-    **dict.fromkeys(("multi_block", "dparallel", "d3llm", "d3llm_cache", "tad_quality", "tad_speed"), ENTROPY),
+    **dict.fromkeys(("multi_block", "multi_block_d3llm", "dparallel", "d3llm", "d3llm_cache"), ENTROPY),
+    **dict.fromkeys(("tad_quality", "tad_speed"), ENTROPY),
     **dict.fromkeys(("fast_dllm_prefix", "fast_dllm_dual", "d2f", "fast_dllm_v2"), CONFIDENCE),
     "fast_dllm_factor": "0,0.2,0.5,1,2",
+    **dict.fromkeys(("localleap", "credit", "adablock", "slowfast", "klass"), CONFIDENCE),
+    "eb_sampler": "0,0.01,0.1,0.3,1",
+    "prophet": "1e9,2,1,0.5,0.25",
     "saber": "1,2,3,4,8",
     "joint_threshold": "1,0.95,0.9,0.7,0.5",
     "wino": "1,0.9,0.8,0.7,0.6",

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from harness.closure.runs import code_version
 from harness.errors import UsageError
 from harness.generation import check_length, context_length
+from harness.labels import row_label
 from harness.packages import check_packages
 from harness.runner.models import ModelCache, ModelKey, reader_of
 from harness.runner.spec import RunSpec
-from harness.settings import layered
+from harness.settings import effective_eos_policy, layered
 from harness.store import RunFolder, run_id
 from harness.text import Reader
+from methods import registry
 
 if TYPE_CHECKING:
     from methods.method import Method
@@ -28,7 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Choice:
-    """What a spec means, before anything heavy is loaded. setting: every parameter of the method, as it will run."""
+    """What a spec means, before anything heavy is loaded.
+
+    setting: every parameter of the method, as it will run. label: what names the row, None for the method's name.
+    """
 
     spec: RunSpec
     suite: Any
@@ -37,6 +42,7 @@ class Choice:
     gen_length: int
     protocol: Protocol
     key: ModelKey
+    label: str | None = None
 
 
 @dataclass
@@ -63,8 +69,8 @@ def choose(spec: RunSpec) -> Choice:
     Raises UsageError (or the room's own error with exit code 2) naming the closest known name or the allowed range.
     """
     check_packages()
-    from harness.suites import load_suite
-    from methods import registry
+    from harness.suites import check_arch, load_suite
+    from methods.backbones.peek import known_arch
     from tasks import protocols
 
     suite = load_suite(spec.suite)
@@ -74,8 +80,10 @@ def choose(spec: RunSpec) -> Choice:
     if spec.limit is not None and spec.limit < 1:
         raise UsageError(f"--limit {spec.limit} is not allowed: it is an integer of at least 1.")
     protocol = protocols.get(f"{spec.protocol}/{spec.task}" if spec.protocol else suite.protocol(spec.task))
-    setting, gen_length = layered(suite, method, spec.task, spec.settings, protocol.gen_length)
-    return Choice(spec, suite, method, setting, gen_length, protocol, _model_key(spec, suite, method))
+    setting, gen_length = layered(suite, method, spec.task, spec.settings, protocol.gen_length, protocol.eos_policy)
+    key = _model_key(spec, suite, method)
+    check_arch(suite, method.family, key.source, known_arch(key.source))
+    return Choice(spec, suite, method, setting, gen_length, protocol, key, _label(spec, suite, method))
 
 
 def _model_key(spec: RunSpec, suite: Any, method: Method) -> ModelKey:
@@ -83,6 +91,14 @@ def _model_key(spec: RunSpec, suite: Any, method: Method) -> ModelKey:
         return ModelKey(spec.checkpoint, spec.adapter, spec.device, spec.dtype, spec.compile)
     ref = suite.checkpoint(method.checkpoint)
     return ModelKey(ref.source, spec.adapter or ref.adapter, spec.device, spec.dtype, spec.compile)
+
+
+def _label(spec: RunSpec, suite: Any, method: Method) -> str | None:
+    """--label, else the suite's own for its checkpoint as it stands there."""
+    if spec.label is not None or spec.checkpoint is not None or spec.adapter is not None:
+        return row_label(spec.label, method.name, registry.names())
+    where = f"{suite.name}: the label of checkpoints.{method.checkpoint},"
+    return row_label(suite.checkpoint(method.checkpoint).label, method.name, registry.names(), where)
 
 
 def load_data(choice: Choice) -> Loaded:
@@ -94,13 +110,14 @@ def load_data(choice: Choice) -> Loaded:
 
 def prepare(choice: Choice, models: ModelCache, loaded: Loaded | None = None) -> Job:
     """Load model and data (unless `loaded` has them) and name the run. Raises before anything is written."""
+    from harness.suites import check_arch
+
     spec, suite = choice.spec, choice.suite
     if choice.protocol.metric == "pass@1":
         confine_code(spec)
     loaded = loaded or load_data(choice)
     backbone = models.get(choice.key)
-    if choice.spec.checkpoint is None and backbone.arch != suite.arch and choice.method.family == "dllm":
-        raise UsageError(f"{choice.key.source} is a {backbone.arch} model, the suite {suite.name} is {suite.arch}.")
+    check_arch(suite, choice.method.family, choice.key.source, backbone.arch)
     decoder = choice.method.build(choice.setting, backbone.arch, spec.fidelity, backbone.tokenizer)
     context = context_length(suite, backbone)
     check_length(decoder, choice.gen_length, context)
@@ -141,6 +158,7 @@ def describe(choice: Choice, loaded: Loaded, backbone: Any, reader: Reader, cont
         "suite": choice.suite.name,
         "suite_source": spec.suite if spec.suite == choice.suite.name else str(Path(spec.suite).resolve()),
         "method": method.name,
+        "label": choice.label,
         "task": spec.task,
         "setting": choice.setting,
         "axis": method.axis,
@@ -151,6 +169,7 @@ def describe(choice: Choice, loaded: Loaded, backbone: Any, reader: Reader, cont
         "protocol": protocol.id,
         "protocol_version": protocol.version,
         "protocol_digest": protocol.digest,
+        "eos_policy": effective_eos_policy(protocol.eos_policy, choice.setting),
         "metric": f"{protocol.metric},{protocol.extraction}",
         "checkpoint": choice.key.source,
         "adapter": choice.key.adapter,

@@ -27,7 +27,8 @@ def open_run(job: Job, progress: Progress | None, stack: ExitStack, parts: Parts
     total = min(spec.limit or job.run["n_docs"], job.run["n_docs"])
     if spec.fresh:
         folder.set_aside()
-    elif folder.finished:
+    renamed = relabel(job)
+    if not spec.fresh and folder.finished:
         stored = [sample for sample in folder.samples(light=True) if sample["doc_id"] < total]
         if len(stored) == total and not any(map(unscored, stored)):
             return Outcome(spec, "stored", folder, summary_over(job, total))
@@ -45,8 +46,21 @@ def open_run(job: Job, progress: Progress | None, stack: ExitStack, parts: Parts
             run.add(sample)
     start = session(spec.batch_size, str(job.backbone.device), spec.limit, spec.compile)
     folder.update(sessions=[*counted(folder.run()["sessions"], len(done)), start])
-    run.report(", ".join(_notes(folder.dropped, recovered, rescored)))
+    run.report(", ".join(renamed + _notes(folder.dropped, recovered, rescored)))
     return run
+
+
+def relabel(job: Job) -> list[str]:
+    """Give a stored run the label that is asked for now; what was done, in words. Nothing else of the run changes."""
+    label, folder = job.run["label"], job.folder
+    if label is None or not (folder.path / "run.json").is_file():
+        return []
+    old = folder.run().get("label")
+    if old == label:
+        return []
+    with folder.open(job.run):
+        folder.update(label=label)
+    return [f"the stored run's label was {old!r} and is {label!r} now"]
 
 
 def _notes(dropped: int, recovered: int, rescored: int) -> list[str]:

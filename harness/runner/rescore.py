@@ -13,6 +13,7 @@ from harness.runner.job import confine_code, data_source
 from harness.runner.prompts import prompt_hash
 from harness.runner.sample import scored
 from harness.runner.spec import RunSpec
+from harness.settings import effective_eos_policy
 from harness.store import RunFolder, StoreError, run_id
 from harness.suites import load_suite
 
@@ -86,7 +87,8 @@ def rescore(folder: RunFolder, *, data_dir: str | None = None, unconfined: bool 
 def _under(folder: RunFolder, run: dict[str, Any], protocol: Any) -> dict[str, Any]:
     """The run.json of a run as today's version of its protocol names it; the same object if nothing changes.
 
-    Raises UserError for a version that the stored texts cannot answer: a newer one, or one with other prompts.
+    Raises UserError for a version that the stored texts cannot answer: a newer one, one with other prompts, or one
+    under which answers end otherwise.
     """
     if protocol.digest == run["protocol_digest"]:
         return run
@@ -99,13 +101,14 @@ def _under(folder: RunFolder, run: dict[str, Any], protocol: Any) -> dict[str, A
         )
     if version < protocol.prompts_since:
         raise UserError(
-            f"{folder.path}: version {version} of {protocol.id} gave the model other prompts than version "
-            f"{protocol.version} does, so its texts cannot be scored as that one; run it again."
+            f"{folder.path}: version {version} of {protocol.id} gave the model other prompts, or ended its answers "
+            f"otherwise, than version {protocol.version} does, so its texts cannot be scored as that one; run it again."
         )
     changes = {
         "protocol_version": protocol.version,
         "protocol_digest": protocol.digest,
         "metric": f"{protocol.metric},{protocol.extraction}",
+        "eos_policy": effective_eos_policy(protocol.eos_policy, run["setting"]),
     }
     now = {**run, **changes, "rescored_from": run["run_id"]}
     return {**now, "run_id": run_id(now)}

@@ -16,8 +16,8 @@ class RunSpec:
     settings: what differs from the suite's and the method's defaults (`gen_length` overrides the protocol's).
     limit: only the first documents; a larger limit later continues the same run. checkpoint, adapter: instead of the
     suite's. protocol: the name of a protocol set instead of the suite's own. out: the store. fresh: set a stored run
-    aside and start over. unconfined: run generated code even where the sandbox cannot confine it. compile: see
-    `methods.backbones.Backbone.compile`.
+    aside and start over. label: names the row, see `harness.labels`. unconfined: run generated code even where the
+    sandbox cannot confine it. compile: see `methods.backbones.Backbone.compile`.
     """
 
     method: str
@@ -38,6 +38,7 @@ class RunSpec:
     fresh: bool = False
     unconfined: bool = False
     compile: bool = False
+    label: str | None = None
 
     @classmethod
     def of(cls, run: Mapping[str, Any], **changes: Any) -> RunSpec:
@@ -55,6 +56,7 @@ class RunSpec:
             "dtype": run["dtype"],
             "protocol": run["protocol"].split("/")[0],
             "fidelity": run["fidelity"],
+            "label": run.get("label"),
         }
         return cls(**{**values, **changes})
 

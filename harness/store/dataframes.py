@@ -65,6 +65,7 @@ RUN_COLUMNS = (
     "code_version",
     "started",
 )
+LATER_COLUMNS = ("label", "eos_policy")  # of both frames; new columns are appended, never inserted
 SUMMARY_COLUMNS = (
     "n_samples",
     "metric",
@@ -85,7 +86,7 @@ SUMMARY_COLUMNS = (
 POINT_COLUMNS = (
     *("suite", "task", "method", "source", "setting", "axis", "axis_value", "seed", "tpf", "accuracy", "tpf_lo"),
     *("tpf_hi", "acc_lo", "acc_hi", "n_samples", "nominal", "tokens", "forwards", "positions", "tps", "protocol"),
-    *("checkpoint", "data", "run_id"),
+    *("checkpoint", "data", "run_id", *LATER_COLUMNS),
 )
 
 
@@ -97,7 +98,8 @@ def load_runs(dirs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = 
     Raises StoreError naming the file for a run that cannot be read, UsageError for a folder that does not exist.
     """
     folders, rows = _each_once(find_runs(dirs))
-    runs = pd.DataFrame(rows, columns=[*RUN_COLUMNS, "finished", *SUMMARY_COLUMNS, *_INTERVALS, "path"])
+    columns = [*RUN_COLUMNS, "finished", *SUMMARY_COLUMNS, *_INTERVALS, "path", *LATER_COLUMNS]
+    runs = pd.DataFrame(rows, columns=columns)
     points = runs[runs["finished"].astype(bool)].assign(source="run", nominal=False)[list(POINT_COLUMNS)]
     frames = [_samples(folder, row) for folder, row in zip(folders, rows, strict=True)] if samples else []
     return Runs(runs, points.reset_index(drop=True), _concat([frame for frame in frames if len(frame)]))
@@ -123,7 +125,7 @@ _INTERVALS = ("acc_lo", "acc_hi", "tpf_lo", "tpf_hi")
 
 def _run_row(folder: RunFolder) -> Row:
     run, summary = folder.run(), folder.summary() or {}
-    row = {name: run.get(name) for name in RUN_COLUMNS}
+    row = {name: run.get(name) for name in (*RUN_COLUMNS, *LATER_COLUMNS)}
     row["setting"] = json.dumps(run.get("setting", {}), sort_keys=True)
     row["data"] = (run.get("data") or {}).get("kind")
     row |= {name: summary.get(name) for name in SUMMARY_COLUMNS}

@@ -71,7 +71,7 @@ def plan(grid: Grid, suite_methods: Iterable[str], suite_tasks: Iterable[str]) -
         for setting in grid.points.of(method)
     ]
     # `--set` on the axis makes all points of a method one
-    return list({label(spec): spec for spec in specs}.values())
+    return list({run_text(spec): spec for spec in specs}.values())
 
 
 def _chosen(kind: str, asked: Sequence[str], known: Iterable[str], suite: str) -> list[str]:
@@ -115,7 +115,7 @@ def setting_text(spec: RunSpec) -> str:
     return " ".join(f"{name}={value}" for name, value in spec.settings.items()) or "-"
 
 
-def label(spec: RunSpec) -> str:
+def run_text(spec: RunSpec) -> str:
     """A run in a few words: `tad_speed gsm8k threshold=0.5`."""
     words = [spec.method, spec.task, *([setting_text(spec)] if spec.settings else [])]
     return " ".join(words + ([f"seed={spec.seed}"] if spec.seed else []))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from harness.sweep.grid import label
+from harness.sweep.grid import run_text
 from harness.sweep.report import reason
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Board:
 
     def event(self, event: Event) -> None:
         """A run began or has one more sample."""
-        name = label(event.spec)
+        name = run_text(event.spec)
         if name not in self._live:
             self._live[name] = (self._bars.add_task(f"  {name}", total=event.total, numbers=""), time.monotonic())
         self._bars.update(self._live[name][0], completed=event.done, numbers=_numbers(event))
@@ -63,7 +63,7 @@ class Board:
 
     def ends(self, outcome: Outcome) -> None:
         """A run is done or failed: one line says how, and its bar goes."""
-        name = label(outcome.spec)
+        name = run_text(outcome.spec)
         self._share.pop(name, None)
         bar, started = self._live.pop(name, (None, None))
         if bar is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.metrics import unscored
 from harness.runner.spec import RunSpec
 from harness.stats import Samples, combine_seeds
-from harness.sweep.grid import label, setting_text
+from harness.sweep.grid import run_text, setting_text
 
 if TYPE_CHECKING:
     from harness.runner.execute import Outcome
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 def rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """One row per run, in the order of the plan; the reason of a failed one is its state."""
-    return [_row(outcome.spec, outcome.summary or {}, _state(outcome)) for outcome in outcomes]
+    found = [_row(outcome.spec, outcome.summary or {}, _state(outcome)) for outcome in outcomes]
+    labels = [outcome.folder.run().get("label") if outcome.folder else outcome.spec.label for outcome in outcomes]
+    if any(labels):
+        return [{**row, "label": label} for row, label in zip(found, labels, strict=True)]
+    return found
 
 
 def _state(outcome: Outcome) -> str:
@@ -89,7 +93,7 @@ def failures_text(outcomes: Sequence[Outcome]) -> str:
         return ""
     lines = [f"{len(failed)} of {len(outcomes)} runs failed:"]
     for outcome in failed:
-        lines += [f"  {label(outcome.spec)}: {reason(outcome)}", f"    {outcome.spec.command()}"]
+        lines += [f"  {run_text(outcome.spec)}: {reason(outcome)}", f"    {outcome.spec.command()}"]
     return "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.errors import UsageError, unknown
+from harness.labels import check_one_method_each
 from harness.runner.spec import RunSpec
 from harness.sweep.grid import Grid, Group, groups, plan
 from harness.sweep.progress import Board
@@ -40,8 +41,8 @@ def make_plan(grid: Grid, part: tuple[int, int] = (1, 1), *, by_curve: bool = Fa
     methods = list(grid.methods) or available(suite, grid.base)
     specs = plan(grid, methods, suite.tasks)
     _check_settings(grid, specs)
-    for spec in specs:
-        choose(spec)
+    choices = [choose(spec) for spec in specs]
+    check_one_method_each({(one.suite.name, one.method.name): one.label for one in choices})
     if by_curve:
         mine = set(shard(list(dict.fromkeys(map(curve_key, specs))), *part))
         chosen = [spec for spec in specs if curve_key(spec) in mine]

@@ -138,6 +138,7 @@ def _run_row(folder: Any) -> dict[str, Any]:
         "errors": summary.get("errors"),
         "started": run.get("started"),
         "path": str(folder.path),
+        "label": run.get("label"),
     }
 
 
@@ -145,7 +146,9 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
     from harness.show import counted, interval
 
     return {
-        **{name: row[name] for name in ("run", "suite", "method", "task")},
+        **{name: row[name] for name in ("run", "suite")},
+        "method": f"{row['method']} ({row['label']})" if row["label"] else row["method"],
+        "task": row["task"],
         "setting": f"{row['axis']}={row['axis_value']}" if row["axis"] else "-",
         "seed": row["seed"],
         "n": counted(row) if row["finished"] else "unfinished",

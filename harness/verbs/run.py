@@ -80,7 +80,9 @@ def _show(outcome: Any, json: bool) -> None:
     assert outcome.summary is not None
     assert outcome.folder is not None
     if json:
-        print_json({**outcome.summary, "path": str(outcome.folder.path), "state": outcome.state, "new": outcome.new})
+        label = outcome.folder.run().get("label")
+        more = {"path": str(outcome.folder.path), "state": outcome.state, "new": outcome.new, "label": label}
+        print_json({**outcome.summary, **more})
     else:
         print_result(outcome)
     if outcome.errors:

@@ -56,7 +56,7 @@ NUMBERS: dict[str, Any] = {
 
 def build(settings: Mapping[str, Any], tokenizer: Any) -> Decoder:
     """The decoder that the settings name. Raises MethodsUsageError for policies or numbers that do not fit."""
-    from methods.decoding import Decoder, FillTail, Ignore, divides
+    from methods.decoding import Decoder, Ignore, divides
 
     commit = settings["commit"]
     score, blocks = settings["score"] or SCORES[commit][0], settings["blocks"] or BLOCKS.get(commit, "sequential")
@@ -74,7 +74,7 @@ def build(settings: Mapping[str, Any], tokenizer: Any) -> Decoder:
         block_policy(blocks, settings, tokenizer),
         cache_policy(settings["cache"]),
         commit_rule(commit, score),
-        FillTail() if settings["stop"] == "fill_tail" else Ignore(),
+        Ignore(),
         scorer(score, size),
     )
     need = () if blocks == "adablock" else (divides("block_size", size),)
@@ -173,7 +173,7 @@ def _number(kind: type, help: str, high: float | None = None, low: float = 0) ->
 CUSTOM = Method(
     name="custom",
     title="Custom",
-    summary="Commit rule, blocks, cache, score and stop named by the settings; for ablations",
+    summary="Commit rule, blocks, cache and score named by the settings; for ablations",
     citation="no paper; the policies are those of the other rows",
     family="dllm",
     decoder=build,
@@ -194,7 +194,6 @@ CUSTOM = Method(
             choices=("probability", "entropy", "margin", "credit", "stillness"),
             none=True,
         ),
-        "stop": Param(str, "ignore", "what an EOS does", choices=("ignore", "fill_tail")),
         "block_size": params.BLOCK_OR_WHOLE,
         "threshold": _number(float, "bar of a confidence, or of an entropy in nats with score=entropy"),
         "tokens_per_step": _number(int, "tokens committed per forward pass (quota)", low=1),

@@ -55,7 +55,7 @@ D2F = Method(
     one_token={"threshold": 1.0, "block_add_threshold": 1.0, "decoded_token_threshold": 1.0},
     checkpoint="d2f",
     recipe="d2f",
-    repairs=(params.PHANTOM, params.SLICE, params.MASK),
+    repairs=(params.PHANTOM, params.END_IDS, params.SLICE, params.MASK),
     reference={"llada": "d2f", "dream": "d2f"},
 )
 

@@ -8,6 +8,9 @@ With its delayed K/V cache (`d3llm_cache`) a finished block is frozen `cache_del
 neighbours have settled. While a finished block waits, and every `refresh_interval`-th forward, the whole canvas is
 recomputed; otherwise only what follows the frozen part. A forward counts one whatever its width: read `positions`
 beside TPF.
+
+`multi_block_d3llm` is what d3LLM's distillation is measured against: same decoder, same settings, base weights
+(`multi_block` is the same under TAD's settings).
 """
 
 from __future__ import annotations
@@ -68,7 +71,7 @@ D3LLM = Method(
     one_token={"threshold": 0.0},
     checkpoint="d3llm",
     recipe="d3llm",
-    repairs=(params.STALE, params.PHANTOM, params.TWO, params.TAIL, params.STRICT, params.MASK),
+    repairs=(params.STALE, params.PHANTOM, params.END_IDS, params.TWO, params.TAIL, params.STRICT, params.MASK),
     reference={"llada": "llada.multi_block", "dream": "dream.multi_block"},
 )
 
@@ -92,4 +95,14 @@ D3LLM_CACHE = replace(
     reference={"llada": "llada.multi_block_kv", "dream": "dream.multi_block_kv"},
 )
 
-METHODS = (D3LLM, D3LLM_CACHE)
+UNDISTILLED = replace(
+    D3LLM,
+    name="multi_block_d3llm",
+    title="Multi-block, d3LLM settings (undistilled)",
+    summary="d3LLM's decoder and settings on the base's weights, without any distillation",
+    citation="the decoder of Qian et al. 2026, d3LLM, on the base; no paper has this row",
+    checkpoint="base",
+    recipe=None,
+)
+
+METHODS = (D3LLM, D3LLM_CACHE, UNDISTILLED)

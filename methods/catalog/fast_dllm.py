@@ -83,7 +83,6 @@ PREFIX = Method(
         "on Dream the forward that begins a block commits by the rule, not just the block's first token",
         params.SLICE,
         params.STRICT,
-        params.TOP_K,
         params.MASK,
     ),
     reference={"llada": "llada.fast_prefix_cache", "dream": "dream.fast_prefix_cache"},

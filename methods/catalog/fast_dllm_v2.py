@@ -8,6 +8,7 @@ behaviour of the published code is not modelled, so there is no `compat` fidelit
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from methods import params
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 
 def build(settings: Mapping[str, Any]) -> Decoder:
     """Sub-blocks by confidence, blocks counted from position 0, block-causal cache."""
-    from methods.decoding import Decoder, FillTail, Score, Threshold, V2Blocks, V2Cache, numbers
+    from methods.decoding import Decoder, FillTail, Ignore, Score, Threshold, V2Blocks, V2Cache, numbers
 
     return Decoder(
         blocks=V2Blocks(),
         cache=V2Cache(aligned=True),
         commit=Threshold(confidence=True),
-        stop=FillTail(),
+        stop=FillTail() if settings["early_stop"] else Ignore(),
         score=Score("probability"),
         values=numbers(settings, "threshold", "block_size", "sub_block_size"),
         family="block",
@@ -43,6 +44,7 @@ FAST_DLLM_V2 = Method(
         "threshold": params.CONFIDENCE,
         "block_size": Param(int, 32, "slots of a block, counted from position 0", low=1),
         "sub_block_size": Param(int, 8, "slots decoded together inside a block", low=1),
+        "early_stop": replace(params.EARLY_STOP, default=True),
         "temperature": params.TEMPERATURE,
     },
     axis="threshold",

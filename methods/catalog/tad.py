@@ -2,7 +2,8 @@
 
 The decoder is d3LLM's without a cache; the entropy test is strict and the next block starts at half of the last one.
 TAD-Quality and TAD-Speed are two checkpoints, not two thresholds: the near window of the distillation differs.
-`multi_block` is the row that every distilled method is measured against: same decoder, same settings, base weights.
+`multi_block` is the row that TAD's distillation is measured against: same decoder, same settings, base weights
+(`multi_block_d3llm` is the same under d3LLM's settings).
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ TAD_SPEED = Method(
         "block counts are read from the canvas; the reference's go wrong after an early stop and force finished slots",
         params.STALE,
         params.PHANTOM,
+        params.END_IDS,
         params.TWO,
         params.TAIL,
         params.STRICT,
@@ -78,8 +80,8 @@ TAD_QUALITY = replace(
 MULTI_BLOCK = replace(
     TAD_SPEED,
     name="multi_block",
-    title="Multi-block (undistilled)",
-    summary="TAD's decoder on the base's weights, without any distillation",
+    title="Multi-block, TAD settings (undistilled)",
+    summary="TAD's decoder and settings on the base's weights, without any distillation",
     citation="the decoder of TAD, arXiv:2605.09536, on the base; no paper has this row",
     checkpoint="base",
     recipe=None,

@@ -53,7 +53,6 @@ VANILLA = Method(
     checkpoint="base",
     repairs=(
         "Dream's schedule spends every forward evenly; int(m (1 - s/t)) wastes the first and crowds the last",
-        params.TOP_K,
         params.MASK,
     ),
     reference={"llada": "llada.vanilla", "dream": "dream.vanilla"},

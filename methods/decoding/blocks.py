@@ -157,7 +157,7 @@ class Growing(BlockPolicy):
         counts = per_block(state, state.open)
         share = pad((size[:, None] - counts).double() / size[:, None], (1, 0), value=1.0)  # the prompt's first
         created = state.own["created"]
-        may = (state.prompt + created * size < state.total) & ~state.is_eos().any(1)
+        may = (state.prompt + created * size < state.total) & ~self.ended(state)
         last = share.gather(1, created[:, None])[:, 0]
         created = created + (may & (last >= state.values["block_add_threshold"]))
         state.own["created"] = created
@@ -171,6 +171,10 @@ class Growing(BlockPolicy):
         state.own["finished"] = state.prompt + (first_open - state.prompt) // size * size
         state.done = state.done | ~here.any(1)
         return whole_canvas(state, here)
+
+    def ended(self, state: State) -> Tensor:
+        """[B]: whether an EOS was seen, after which no block is appended."""
+        return state.is_eos().any(1)
 
     def advance(self, state: State, chosen: Tensor) -> None:
         """The plan reads everything from the canvas."""

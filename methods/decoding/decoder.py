@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from methods.decoding.eos import FillTail, Ignore
 from methods.decoding.forwards import total_forwards
 from methods.decoding.policies import BlockPolicy, CachePolicy, CommitRule, Policy, Scorer, StopPolicy
 from methods.errors import MethodsUsageError
@@ -59,11 +60,19 @@ class Decoder:
         """What must be equal for two rows to be decoded in one batch."""
         return (*self.policies, self.mask_id, self.eos_ids, tuple(sorted(self.values)))
 
+    def ending_early(self) -> Decoder:
+        """This decoder with the tail filled behind the first EOS; itself where it has a stop policy of its own."""
+        return replace(self, stop=FillTail()) if type(self.stop) is Ignore else self
+
 
 class ExternalDecoder(ABC):
-    """A decoder that another library's loop runs; it counts forwards itself. A subclass is a frozen dataclass."""
+    """A decoder that another library's loop runs; it counts forwards itself. A subclass is a frozen dataclass.
+
+    stops_early: whether its rows end with their first EOS; where they do not, a protocol that asks for it is refused.
+    """
 
     family: str = "ar"
+    stops_early: bool = False
     need: tuple[Callable[[Request], None], ...] = ()
     values: Numbers = MappingProxyType({})
 
@@ -71,6 +80,15 @@ class ExternalDecoder(ABC):
     def kind(self) -> tuple[Any, ...]:
         """What must be equal for two requests to be handed over together."""
         return (self,)
+
+    def ending_early(self) -> ExternalDecoder:
+        """Itself. Raises MethodsUsageError where its rows do not end early: the engine has no hold on its loop."""
+        if not self.stops_early:
+            raise MethodsUsageError(
+                "another library's loop decodes it and does not stop at an EOS, which this protocol asks of every row; "
+                "give --set early_stop=false, and its rows are shown as different from the others."
+            )
+        return self
 
     @abstractmethod
     def decode(self, backbone: Any, requests: Sequence[tuple[int, Request]]) -> Iterator[Result]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from methods.decoding.policies import StopPolicy
 from methods.decoding.state import State
 
@@ -23,9 +25,13 @@ class FillTail(StopPolicy):
     d3LLM's early stop. Tokens that were already committed right of the EOS are revised.
     """
 
+    def ends(self, state: State) -> Tensor:
+        """[B, C]: slots whose token ends the answer."""
+        return state.is_eos()
+
     def apply(self, state: State) -> None:
         """Fill the tails of the rows that hold an EOS."""
-        first = state.first(state.is_eos())[:, None]
+        first = state.first(self.ends(state))[:, None]
         state.fill(state.gen & (state.shape.pos > first), int(state.shape.eos[0]))
 
 

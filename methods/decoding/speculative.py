@@ -24,6 +24,7 @@ class PromptLookup(ExternalDecoder):
 
     tokens: int
     ngram: int
+    stops_early = True
 
     def decode(self, backbone: Any, requests: Sequence[tuple[int, Request]]) -> Iterator[Result]:
         """One request after the other; transformers verifies one sequence at a time.

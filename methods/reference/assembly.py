@@ -16,7 +16,7 @@ from methods.reference.commit import CarriedQuota, LinearQuota, ReferenceScore, 
 from methods.reference.multi_block import MisalignedDelayed, StaleCountMultiBlock
 from methods.reference.setting import Setting, assemble, blockwise, multi_block_values
 
-TOP_K = 50  # transformers' default, which Dream's samplers pass on without wanting to
+TOP_K = 50  # transformers' default, which acts where a caller of Dream's samplers leaves `top_k` out
 CONFIDENCE = ReferenceThreshold(False, confidence=True)
 
 
@@ -140,7 +140,7 @@ def dream_tad_multi_block(s: Setting) -> Decoder:
 
 
 def dream_quota_score(kind: str, s: Setting) -> ReferenceScore:
-    """The score of Dream's quota schedules, read after temperature, top-p and the leaked top-k."""
+    """The score of Dream's quota schedules, read after temperature, top-p and top-k."""
     return ReferenceScore(kind, tempered=True, eps=1e-10 if kind == "entropy" else None, top_k=_top_k(s))
 
 

@@ -12,8 +12,27 @@ from torch import Tensor
 
 from methods.decoding.blocks import Growing, Sequential
 from methods.decoding.caches import BlockCache
+from methods.decoding.eos import FillTail
 from methods.decoding.policies import StopPolicy, whole_canvas
 from methods.decoding.state import Plan, State
+
+
+def tokenizer_eos(state: State) -> Tensor:
+    """[B, C]: generation slots that hold the first EOS id, the tokenizer's own.
+
+    The published decoders know no other: d3LLM and TAD stop at `tokenizer.eos_token_id`, D2F at the literal 126081.
+    An end-of-turn token ends none of them.
+    """
+    return (state.ids == state.shape.eos[0]) & ~state.open & state.gen
+
+
+@dataclass(frozen=True)
+class TokenizerFillTail(FillTail):
+    """`FillTail` at the tokenizer's EOS alone: the early stop of a protocol on a published decoder that has none."""
+
+    def ends(self, state: State) -> Tensor:
+        """[B, C]: slots that hold the tokenizer's EOS."""
+        return tokenizer_eos(state)
 
 
 @dataclass(frozen=True)
@@ -60,7 +79,7 @@ class StopAtEos(StopPolicy):
 
     def apply(self, state: State) -> None:
         """Fill the tail and finish."""
-        ends = state.is_eos()
+        ends = tokenizer_eos(state)
         first = state.first(ends)[:, None]
         state.fill(state.gen & (state.shape.pos > first), int(state.shape.eos[0]))
         state.done = state.done | ends.any(1)
@@ -77,7 +96,7 @@ class SelfScoredBlockCache(BlockCache):
 
 @dataclass(frozen=True)
 class PhantomGrowing(Growing):
-    """D2F counts the turn of its loop that only finds the end. own: `phantom` [B]."""
+    """D2F counts the turn of its loop that only finds the end, and knows the first EOS id alone. own: `phantom` [B]."""
 
     memory = (*Growing.memory, "phantom")
 
@@ -91,6 +110,10 @@ class PhantomGrowing(Growing):
         plan = super().plan(state)
         state.own["phantom"] = state.done.long()
         return plan
+
+    def ended(self, state: State) -> Tensor:
+        """[B]: whether the tokenizer's EOS was seen."""
+        return tokenizer_eos(state).any(1)
 
     def reported_forwards(self, state: State) -> Tensor:
         """[B]: with the one that did not run."""

@@ -149,8 +149,8 @@ class ReferenceScore(Score):
     """The references' arithmetic, in float64: theirs or, where they rank in the model's dtype, its ties broken.
 
     eps: added inside the logarithm of the entropy; None is the exact entropy.
-    top_k: only the k best logits enter the cost. Dream's samplers never ask for this: transformers' GenerationConfig
-    has 50 as its default, and they pass that on.
+    top_k: only the k best logits enter the cost. Dream's samplers hand on what their caller gave: the evaluators give
+    null (none), a caller that leaves it out gets the 50 of transformers' GenerationConfig.
     """
 
     eps: float | None = None

@@ -12,6 +12,7 @@ from methods.decoding.blocks import MultiBlock, grow, offer, per_block
 from methods.decoding.forwards import DENOISE, PREFILL, REFRESH
 from methods.decoding.policies import CachePolicy
 from methods.decoding.state import STUCK, Plan, State
+from methods.reference.blocks import tokenizer_eos
 
 GUARD = 10000
 
@@ -85,7 +86,7 @@ class StaleCountMultiBlock(MultiBlock):
 
     def _stop(self, state: State, number: Tensor, live: Tensor) -> Tensor:
         """Fill the tail behind the first EOS, correct counts as this reference does, create the rest as finished."""
-        ends = state.is_eos() & live[:, None]
+        ends = tokenizer_eos(state) & live[:, None]
         has, at = ends.any(1), state.first(ends)[:, None]
         state.fill(state.gen & (state.shape.pos > at), int(state.shape.eos[0]))
         start, end, blocks = state.own["starts"], state.own["ends"], state.shape.block

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from methods.decoding.blocks import Sequential
@@ -14,7 +15,7 @@ from methods.decoding.scores import Score
 from methods.errors import unknown
 from methods.reference import training_free
 from methods.reference.assembly import dream_quota_score
-from methods.reference.blocks import PhantomGrowing, SelfScoredBlockCache, TwoForwards
+from methods.reference.blocks import PhantomGrowing, SelfScoredBlockCache, TokenizerFillTail, TwoForwards
 from methods.reference.commit import LinearQuota, ReferenceFactor, ReferenceScore
 from methods.reference.published import PUBLISHED
 from methods.reference.saber import OverreachingBar, ScoredThroughout
@@ -29,14 +30,21 @@ def published_decoder(name: str, settings: Settings) -> Decoder:
     Raises MethodsUsageError for an unknown name and for settings that do not go together.
     """
     if name in _BY_METHOD:
-        return _BY_METHOD[name](settings)
+        return _ending(_BY_METHOD[name](settings), settings)
     if name not in PUBLISHED:
         raise unknown("published decoder", name, [*PUBLISHED, *_BY_METHOD])
     values = dict(settings)
     values["block_length"] = settings.get("block_size")
     values["cache_delay_iter"] = settings.get("cache_delay")
     values["alg"] = "confidence_threshold"  # read by Fast-dLLM on Dream alone, whose methods go by a threshold
-    return PUBLISHED[name].builder(Setting(None, values))
+    values["top_k"] = None  # what the published evaluators pass; left out, transformers' 50 would act
+    decoder = PUBLISHED[name].builder(Setting(None, values))
+    return decoder if "early_stop" in PUBLISHED[name].params else _ending(decoder, settings)
+
+
+def _ending(decoder: Decoder, settings: Settings) -> Decoder:
+    """A published decoder without an early stop of its own, with one where the settings ask for it."""
+    return replace(decoder, stop=TokenizerFillTail()) if settings.get("early_stop") else decoder
 
 
 def _vanilla(settings: Settings, rule: CommitRule, score: ReferenceScore, **more: float) -> Decoder:
@@ -53,7 +61,7 @@ def _llada_vanilla(settings: Settings) -> Decoder:
 
 def _dream_vanilla(settings: Settings) -> Decoder:
     """Dream's schedule, likewise."""
-    score = dream_quota_score(settings["score"], Setting(None, {}))
+    score = dream_quota_score(settings["score"], Setting(None, {"top_k": None}))
     return _vanilla(settings, LinearQuota(), score, eps=1e-3)
 
 

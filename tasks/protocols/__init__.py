@@ -21,8 +21,9 @@ from tasks.errors import TasksUsageError, unknown
 
 ORDER = ("gsm8k", "long_gsm8k", "math", "humaneval", "mbpp", "humaneval_plus", "mbpp_plus")
 EOS_POLICIES = {
-    "cut": "the text ends before the first EOS or EOT id",
-    "strip": "EOS and EOT ids are dropped wherever they stand and the text after them is kept",
+    "fill_tail": "every row fills what follows the first EOS or EOT id with EOS; the text ends before it",
+    "cut": "each method decodes behind an EOS as it would by itself; the text ends before the first EOS or EOT id",
+    "strip": "likewise; EOS and EOT ids are dropped wherever they stand and the text after them is kept",
 }
 METRICS = {
     "exact_match": ("strict-match", "flexible-extract", "reader", "none"),
@@ -37,14 +38,15 @@ class Protocol:
     """One task as one column of a table asks and scores it.
 
     id: `set/task`. version: raised with every change of meaning. prompts_since: the oldest version that gave the model
-    the same prompts and the same length, so that its stored texts can be scored as this version does. task: the
+    the same prompts, length and end of decoding, so that its stored texts can be scored as this version does. task: the
     harness's own name.
     lm_eval_task: the definition in `tasks/definitions/`, which includes lm-eval's YAML.
     num_fewshot, fewshot: how many shots, drawn `first_n` (the same for every document) or at `random` (per document).
     chat_template: the model's chat template is applied, all shots in one user turn. system_text: the system message
     (None: what the template itself puts there). user_wrapper: a text with `{text}` put around the last user text;
     user_suffix: text after it. gen_length: length of the generation region, in tokens. until: stop strings.
-    eos_policy: `cut` or `strip`. extraction: the lm-eval filter whose metric counts. metric: the number of the table.
+    eos_policy: what an EOS does, see EOS_POLICIES. extraction: the lm-eval filter whose metric counts. metric: the
+    number of the table.
     rows: the task whose rows are asked, if not its own (MBPP over the problems of `mbpp_plus`).
     source: where these choices come from. notes: what a reader should know.
     """
@@ -91,7 +93,7 @@ DEFAULTS: dict[str, Any] = {
     "user_wrapper": None,
     "user_suffix": "",
     "until": [],
-    "eos_policy": "cut",
+    "eos_policy": "fill_tail",  # like conditions for all rows, unless a protocol wants a paper's own
     "rows": None,
     "notes": "",
 }

@@ -18,6 +18,13 @@ ROWS = {  # the recordings' name of a rule -> our method
     "joint": "joint_threshold",
     "saber": "saber",
     "wino": "wino",
+    "eb": "eb_sampler",
+    "localleap": "localleap",
+    "credit": "credit",
+    "adablock": "adablock",
+    "slowfast": "slowfast",
+    "klass": "klass",
+    "prophet": "prophet",
 }
 EQUAL = ("output_ids", "positions", "first_commit_step", "last_commit_step")
 REVISING = ("saber", "joint", "wino")

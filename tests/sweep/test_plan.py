@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.errors import UsageError
 from harness.runner.spec import RunSpec
 from harness.sweep import Grid, groups, parse_points, parse_shard, plan, shard
-from harness.sweep.grid import label
+from harness.sweep.grid import run_text
 from methods.errors import MethodsUsageError
 from methods.method import Method
 
@@ -60,7 +60,7 @@ class TestPlan:
 
     def test_set_overrides_every_point_once(self) -> None:
         specs = planned(settings={"threshold": "0.25", "block_size": "8"})
-        assert [label(s) for s in specs if s.task == "math"][:2] == [
+        assert [run_text(s) for s in specs if s.task == "math"][:2] == [
             "slow math threshold=0.25 block_size=8",
             "fast math threshold=0.25 block_size=8",
         ]

@@ -71,6 +71,21 @@ def test_humaneval_of_llada_keeps_the_text_after_an_eos() -> None:
     assert {protocols.get(name).eos_policy for name in others} == {"cut"}
 
 
+def test_fair_columns_fill_the_tail_for_every_row() -> None:
+    """What an EOS does is a condition of the column; the papers' own sets leave it to each method."""
+    policies = {name: protocols.get(name).eos_policy for name in protocols.ids()}
+    fair = {name for name in policies if name.startswith("mini/") or "-fair/" in name}
+    assert len(fair) == 22
+    assert {policies[name] for name in fair} == {"fill_tail"}
+    assert {policies[name] for name in policies if name not in fair} == {"cut", "strip"}
+
+
+def test_a_protocol_that_says_nothing_is_fair(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump({key: value for key, value in GOOD.items() if key != "eos_policy"}))
+    assert protocols.read(file).eos_policy == "fill_tail"
+
+
 def test_mini_prompts_are_those_the_models_were_trained_on() -> None:
     from tasks.mini import TASKS
 
@@ -109,14 +124,14 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"until": "Question:"}, "until"),
     ({"metric": "bleu"}, "metric is 'bleu'"),
     ({"extraction": "sanitised"}, "exact_match goes with one of strict-match"),
-    ({"eos_policy": "keep"}, "cut, strip"),
+    ({"eos_policy": "keep"}, "fill_tail, cut, strip"),
     ({"lm_eval_task": "gsm9k"}, "Did you mean 'gsm8k'"),
     ({"id": "mini/math"}, "it must be SET/gsm8k"),
     ({"user_wrapper": "no place"}, r"\{text\}"),
     ({"chat_template": 1}, "true or false"),
     ({"fewshot": "best"}, "first_n or random"),
     ({"source": None}, "source is None"),
-    ({"prompts_since": GOOD["version"] + 1}, "prompts_since is 4, but it must be a version, from 1 to 3"),
+    ({"prompts_since": GOOD["version"] + 1}, "prompts_since is 5, but it must be a version, from 1 to 4"),
     ({"rows": "mbpp+"}, "rows is 'mbpp\\+', but it must be one of gsm8k"),
 ]
 
