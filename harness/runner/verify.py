@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.errors import UserError
-from harness.runner.decoding import decode_all
 from harness.revisions import standing
+from harness.runner.decoding import decode_all
 from harness.runner.job import Job, choose, prepare
 from harness.runner.models import ModelCache
 from harness.runner.prompts import prompts, request
