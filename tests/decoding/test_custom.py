@@ -118,17 +118,9 @@ def test_the_words_of_prophet_stand_right_before_the_answer() -> None:
     assert result.output_ids[7:10] == [5, 6, 7]
     assert [slot for slot, step in enumerate(result.reveal_step) if step == 0] == [7, 8, 9]
     assert result.total_forwards == 29
+    late = row.build(row.settings({"answer_start": 10, "block_size": 8}), "llada", "fixed", Newline([5]))
     with pytest.raises(MethodsUsageError, match="stand at slot 10, but 8 slots are generated"):
-        run(
-            backbone("llada"),
-            [
-                Request(
-                    [1],
-                    8,
-                    row.build({**row.settings({"answer_start": 10}), "block_size": 8}, "llada", "fixed", Newline([5])),
-                )
-            ],
-        )
+        run(backbone("llada"), [Request([1], 8, late)])
 
 
 @pytest.mark.parametrize(("value", "wanted"), [("198,11", (198, 11)), ([3], (3,)), ("", ()), ("none", None), ([], ())])
