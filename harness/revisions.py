@@ -1,7 +1,8 @@
 """What stood on the canvas of a stored sample after each of its forwards, revised tokens included.
 
 A line of samples.jsonl has `trace` (the last commit of every slot) and, where tokens were revised, `first_trace`,
-`edits` ([forward, slot, id or null for a mask], all that ever stood on the revised slots) and `edit_pieces`, their text.
+`edits` ([forward, slot, id or null for a mask], all that ever stood on the revised slots) and `edit_pieces`, their
+texts.
 """
 
 from __future__ import annotations

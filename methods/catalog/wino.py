@@ -1,8 +1,8 @@
 """WINO (Hong et al. 2025): wide in, narrow out.
 
 A forward fills every mask of the block surer than `threshold` (0.7 of the masks at most, between 5 and 20). Behind the
-canvas it also computes a shadow of the block, in which each slot is predicted from everything but itself; where that
-view gives a standing token less than `threshold_back` the slot is masked again, fewer slots than the step before
+canvas it also computes a shadow of the block, in which each slot attends to everything but itself; where that view
+gives a standing token less than `threshold_back` the slot is masked again, fewer slots than the step before
 filled. Each forward is `block_size` positions longer than the canvas, which TPF does not show: compare `positions`.
 """
 
@@ -27,8 +27,8 @@ def build(settings: Mapping[str, Any], arch: str = "llada") -> Decoder:
 
     if SHIFT.get(arch):
         raise MethodsUsageError(
-            f"wino is not defined on {arch}: there the slot before predicts a token and has read it, so a shadow of "
-            "the slot leaves nothing out; choose a checkpoint whose positions predict their own token (llada, a2d)."
+            f"wino is not defined on {arch}, where a token is predicted at the position before it: its authors' shadow "
+            "is of the slots themselves; choose a checkpoint whose positions predict their own token (llada, a2d)."
         )
     return Decoder(
         blocks=Verified(),

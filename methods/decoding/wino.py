@@ -2,7 +2,8 @@
 
 Read in Feng-Hong/WINO-DLLM@9549a1d, LLaDA/decoding.py. Behind the canvas every forward computes a shadow of the block:
 as many masks, at the positions of its slots. A shadow slot reads the canvas except its own twin, and the other shadow
-slots; the canvas does not read the shadow. Its logits are therefore those of the twin with the twin's token unknown.
+slots; the canvas does not read the shadow. It judges the twin's token without attending to it, though what the other
+slots have read of that token still reaches it from the second layer on.
 """
 
 from __future__ import annotations
@@ -87,10 +88,7 @@ class Drafted(CommitRule):
 
 @dataclass(frozen=True)
 class Shadowed(Score):
-    """`Score`, and the shadow's probability of the tokens that stand. Needs `Verified`.
-
-    own: `backed` [B, C] float64.
-    """
+    """`Score`, and the shadow's probability of the tokens that stand. Needs `Verified`. own: `backed` [B, C]."""
 
     memory: ClassVar[Names] = ("backed",)
     needs: ClassVar[Names] = ("span",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -104,13 +105,14 @@ def test_the_edits_of_a_row_are_its_canvases(method: str) -> None:
     for result in decode(backbone, [line.request for line in lines], batch_size=4):
         by_slot: dict[int, list[tuple[int, int | None]]] = {}
         for forward, place, token in result.edits:
-            assert forward is not None and place is not None
+            assert forward is not None
+            assert place is not None
             by_slot.setdefault(place, []).append((forward, token))
         changes = masks = 0
         for place, entries in by_slot.items():
             assert entries[0][0] == result.reveal_step[place]
             assert entries[-1] == (result.commit_step[place], result.output_ids[place])
-            for (_, before), (_, after) in zip(entries, entries[1:], strict=False):
+            for (_, before), (_, after) in pairwise(entries):
                 assert before != after
                 changes += before is not None and after is not None
                 masks += after is None

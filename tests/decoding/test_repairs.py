@@ -296,3 +296,16 @@ def test_a_model_that_wants_the_mask_token(monkeypatch: pytest.MonkeyPatch) -> N
         (result,) = run(backbone, [Request([1, 2, 3], 16, method(name, "llada", block_size=8, **settings))])
         assert tiny.MASK not in result.output_ids
         assert result.total_forwards <= 16
+
+
+def test_a_top_k_that_reaches_slots_that_are_no_masks() -> None:
+    """Saber at n = 6 on blocks of 4: its published code fills later slots ahead and rewrites tokens that stand."""
+    prompt = [1, 3]
+    compat, fixed = (
+        run(tiny.backbone("llada", 1), [Request(prompt, 12, method("saber", "llada", fidelity, n=6, block_size=4))])[0]
+        for fidelity in ("compat", "fixed")
+    )
+    assert fixed.reveal_step == [1] * 4 + [2] * 4 + [3] * 4
+    assert compat.reveal_step[:4] == [1] * 4
+    assert 1 in compat.reveal_step[8:]
+    assert compat.revisions > 0 == fixed.revisions
