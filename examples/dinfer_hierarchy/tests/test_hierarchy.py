@@ -52,7 +52,7 @@ def plainly(backbone: Any, prompt: list[int], threshold: float, low: float) -> t
 
 
 @pytest.mark.parametrize("kind", ["Dream", "llada"])
-@pytest.mark.parametrize(("threshold", "low"), [(0.5, 0.2), (0.9, 0.4), (0.3, 0.3)])
+@pytest.mark.parametrize(("threshold", "low"), [(0.5, 0.2), (0.4, 0.15), (0.3, 0.3)])
 def test_as_described(kind: str, threshold: float, low: float) -> None:
     backbone = model(kind)
     decoder = METHOD.build(
