@@ -191,7 +191,7 @@ class DllmLM(DataParallel, TemplateLM):
             own = {**asked.settings, **self.overrides, **({"gen_length": length} if length else {})}
             task, policy = self._task(instance), self._eos_policy(instance, asked)
             setting, length = layered(self.suite, self.method, task, own, DEFAULT_LENGTH, policy)
-            decoder = self.method.build(setting, self.backbone.arch, self.fidelity)
+            decoder = self.method.build(setting, self.backbone.arch, self.fidelity, self.backbone.tokenizer)
             generation.check_length(decoder, length, self.max_length)
             self._settings[key[0]] = setting
             self._decoders[key] = decoder, length

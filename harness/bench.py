@@ -68,7 +68,7 @@ def medians(backbone: Any, repeats: int, *works: Callable[[], Any]) -> list[floa
 def requests(backbone: Any, name: str, count: int, gen: int, **settings: Any) -> list[Request]:
     """`count` prompts of 24 tokens for a method."""
     method = registry.get(name)
-    decoder = method.build(method.settings(settings), backbone.arch)
+    decoder = method.build(method.settings(settings), backbone.arch, tokenizer=backbone.tokenizer)
     return [Request([(7 * row + at) % 40 for at in range(24)], gen, decoder) for row in range(count)]
 
 

@@ -24,12 +24,13 @@ class Method:
     name: the harness's own name (`tad_speed`). title: the paper's spelling.
     family: "dllm" (bidirectional, masked), "block" (AR turned block diffusion) or "ar".
     decoder: the function that builds the decoder from the settings, or "module:function" of it. Besides `settings`
-    it may ask by name for `arch` (the backbone's) and `fidelity`.
+    it may ask by name for `arch` (the backbone's), `fidelity` and `tokenizer` (the checkpoint's, None without one).
     axis: the parameter that a sweep varies. points: values swept, strictest (lowest TPF) first.
     one_token: settings that commit one token per forward pass.
     checkpoint: the key into a suite's checkpoints. recipe: the YAML in `methods/recipes` that trains it, if any.
     repairs: the published decoder's defects that the `fixed` fidelity repairs, one line each.
     reference: for the `compat` fidelity, the published decoder (a name of `methods.reference`) on each architecture.
+    resolve: (settings, tokenizer) -> settings in which what the tokenizer decides is filled in; what `compat` is given.
 
     Every diffusion row has the setting `early_stop`, False unless `params` names another default: what an EOS does is a
     condition of the measurement, which a protocol fixes for all rows alike. `build` gives a decoder without an early
@@ -50,6 +51,7 @@ class Method:
     recipe: str | None = None
     repairs: tuple[str, ...] = field(default=())
     reference: Mapping[str, str] = field(default_factory=dict)
+    resolve: Callable[[Mapping[str, Any], Any], dict[str, Any]] | None = None
 
     def __post_init__(self) -> None:
         if self.family != "ar" and "early_stop" not in self.params:
@@ -72,8 +74,8 @@ class Method:
         """The module that holds the decoder's builder."""
         return self.decoder.partition(":")[0] if isinstance(self.decoder, str) else self.decoder.__module__
 
-    def build(self, settings: Mapping[str, Any], arch: str, fidelity: str = "fixed") -> Any:
-        """The decoder for `settings` on an architecture; imports torch.
+    def build(self, settings: Mapping[str, Any], arch: str, fidelity: str = "fixed", tokenizer: Any = None) -> Any:
+        """The decoder for `settings` on an architecture; imports torch. tokenizer: the checkpoint's, if it has one.
 
         Raises MethodsUsageError for an unknown fidelity, for `compat` where no published decoder is modelled, for
         settings that do not go together and for an early stop that another library's loop does not know; MethodsError
@@ -84,10 +86,10 @@ class Method:
         builder = self._builder()
         takes = list(inspect.signature(builder).parameters)
         if fidelity == "compat" and self.repairs and "fidelity" not in takes:
-            return self._published(settings, arch)
-        if len(takes) == 3:
+            return self._published(self.resolve(settings, tokenizer) if self.resolve else settings, arch)
+        offered = {"arch": arch, "fidelity": fidelity, "tokenizer": tokenizer}
+        if len(takes) == 3 and not set(takes[1:]) <= set(offered):
             return self._ending(builder(dict(settings), arch, fidelity), settings)
-        offered = {"arch": arch, "fidelity": fidelity}
         asked = {name: offered[name] for name in takes[1:] if name in offered}
         return self._ending(builder(dict(settings), **asked), settings)
 

@@ -84,6 +84,41 @@ class Param:
         return self.kind(value)
 
 
+@dataclass(frozen=True)
+class Ids(Param):
+    """Token ids of the checkpoint's vocabulary: a tuple of ints, or with `pairs` of (slot, id).
+
+    As text `198,11`, or `200:785,201:4226` for pairs; as JSON a list, or a list of lists of two.
+    """
+
+    pairs: bool = False
+
+    def describe(self) -> str:
+        """The allowed values in words."""
+        text = "a list of slot:id such as 200:785,201:4226" if self.pairs else "a list of token ids such as 198,11"
+        return text + (", or none" if self.none else "")
+
+    def _convert(self, value: Any) -> Any:
+        if isinstance(value, str):
+            text = value.strip().strip("[]")
+            if text.lower() in ("none", "null"):
+                return super()._convert(text)
+            value = [item for item in text.split(",") if item.strip()]
+            value = [item.split(":") for item in value] if self.pairs else value
+        if value is None:
+            return super()._convert(value)
+        if self.pairs:
+            return tuple((_whole(slot), _whole(token)) for slot, token in value)
+        return tuple(map(_whole, value))
+
+
+def _whole(value: Any) -> int:
+    """A whole number of at least 0. Raises ValueError."""
+    if isinstance(value, bool) or (number := int(value)) != float(value) or number < 0:
+        raise ValueError
+    return number
+
+
 BLOCK_SIZE = Param(int, 32, "slots of a block; must divide the generation length", low=1)
 WHOLE_OR_BLOCK = Param(int, 32, "slots of a block; none decodes the whole generation at once", low=1, none=True)
 BLOCK_OR_WHOLE = Param(
@@ -95,6 +130,7 @@ ENTROPY = Param(
 CONFIDENCE = Param(
     float, 0.9, "probability above which a slot is committed; 1 commits one token per forward pass", low=0.0, high=1.0
 )
+SURE = Param(float, 0.9, "probability above which a slot is committed; 1 or more: never, one token a time", low=0.0)
 BLOCK_ADD = Param(float, 0.1, "decoded share of the last block that creates the next one", low=0.0, high=1.0)
 DECODED = Param(
     float,
@@ -108,6 +144,7 @@ EARLY_STOP = Param(
 )
 TEMPERATURE = Param(float, 0.0, "sampling temperature; 0 takes the best token", low=0.0)
 TOP_P = Param(float, 1.0, "nucleus sampling: probability mass kept", low=0.0, high=1.0)
+BLOCK_CACHE = Param(str, "none", "what is cached", choices=("none", "prefix", "dual"))
 REFRESH = Param(
     int, None, "forward passes of a block between full ones; none: only the first one is full", low=1, none=True
 )

@@ -94,7 +94,7 @@ def test_every_point_was_made_with_the_shipped_weights() -> None:
     for point in table("points.csv"):
         run = runs[point["run_id"]]
         assert (run["method"], run["task"], run["setting"]) == (point["method"], point["task"], point["setting"])
-        weights = methods[point["method"]].checkpoint if point["method"] in methods else "base"  # klass is from outside
+        weights = methods[point["method"]].checkpoint if point["method"] in methods else "base"
         assert run["checkpoint_fingerprint"] == shipped[weights], point["method"]
         assert run["command"].startswith("harness sweep ")
         assert not run["checkpoint"].startswith("/")

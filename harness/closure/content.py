@@ -21,7 +21,7 @@ SCORING = frozenset({"filter_list", "metric_list", "process_results"})
 REPLACED = frozenset({"dataset_path", "dataset_name", "dataset_kwargs", "metadata", "tag", "unsafe_code"})
 FUNCTION = "!function "  # how a YAML file names a Python function
 _RECIPE_TEXTS = {"title", "source", "notes"}
-_METHOD_TEXTS = {"reference", "name", "title", "summary", "citation", "repairs", "decoder", "params"}
+_METHOD_TEXTS = {"reference", "name", "title", "summary", "citation", "repairs", "decoder", "params", "resolve"}
 
 
 class _Loader(yaml.SafeLoader):

@@ -154,7 +154,7 @@ def prepare(choice: Choice, models: ModelCache, loaded: Loaded | None = None) ->
     loaded = loaded or load_data(choice)
     backbone = models.get(choice.key)
     check_arch(suite, choice.method.family, choice.key.source, backbone.arch)
-    decoder = choice.method.build(choice.setting, backbone.arch, spec.fidelity)
+    decoder = choice.method.build(choice.setting, backbone.arch, spec.fidelity, backbone.tokenizer)
     context = context_length(suite, backbone)
     check_length(decoder, choice.gen_length, context)
     reader = reader_of(backbone, choice.key.source)

@@ -217,3 +217,20 @@ def divides(name: str, block: int | None) -> Callable[[Request], None]:
             )
 
     return check
+
+
+def schedules(steps: int, block: int) -> Callable[[Request], None]:
+    """A check that the blocks of a generation share `steps` forwards evenly (0: no schedule given; block 0: one block).
+
+    Raises MethodsUsageError naming both.
+    """
+
+    def check(request: Request) -> None:
+        blocks = -(-request.gen_length // block) if block else 1
+        if steps % blocks:
+            raise MethodsUsageError(
+                f"steps={steps} is not a multiple of the {blocks} blocks of the generation; "
+                f"take {max(1, steps // blocks) * blocks}."
+            )
+
+    return check

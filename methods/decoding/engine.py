@@ -198,6 +198,7 @@ class Batch:
         state.positions += plan.stop - plan.start
         decoder.cache.after(state, plan)
         state.bad.masked_fill_(cost.isnan().any(1), NAN)
+        decoder.blocks.observe(state, plan, cost)
         chosen = decoder.commit.select(state, plan, cost)
         state.fill(chosen, tokens)
         decoder.stop.apply(state)

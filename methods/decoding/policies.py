@@ -54,6 +54,12 @@ class BlockPolicy(Policy, ABC):
     def plan(self, state: State) -> Plan:
         """The next forward, its window the whole canvas; sets `state.done` where there is none."""
 
+    def observe(self, state: State, plan: Plan, cost: Tensor) -> None:
+        """What a forward showed, before the commit rule selects; may narrow `plan.eligible` and `plan.must_commit`.
+
+        cost [B, C]: of the eligible slots, infinite elsewhere; their tokens are in `state.tokens`. Nothing by default.
+        """
+
     @abstractmethod
     def advance(self, state: State, chosen: Tensor) -> None:
         """After a commit of the slots `chosen` [B, C]: go on, or set `state.done`; may re-open slots."""

@@ -68,6 +68,10 @@ class Score(Scorer):
         return self.entropy(probs)
 
 
+CONFIDENCE = Score("probability")
+"""The probability of the best token."""
+
+
 def _argmax(logits: Tensor, state: State, row: Tensor, pos: Tensor) -> Tensor:
     """The best token that is not the mask id; with a temperature, a draw by the Gumbel trick."""
     mask = state.shape.mask_id

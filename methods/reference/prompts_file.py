@@ -23,6 +23,7 @@ from methods.params import Param
 from methods.reference.published import PUBLISHED, reference
 
 LENGTH = Param(int, 128, "tokens to generate", low=1)
+ALIASES = {"eb": "eb_sampler", "joint": "joint_threshold"}  # short names of recorded cases
 OWN = ("gen_length", "fidelity", "arch")
 
 
@@ -90,6 +91,7 @@ def _method(name: str, values: Mapping[str, Any], folder: Path) -> tuple[Any, in
     """A method of this package, built for the architecture of the checkpoint."""
     from methods import registry
 
+    name = ALIASES.get(name, name)
     if name not in registry.names():
         raise unknown("decoder", name, [*PUBLISHED, *registry.names()])
     method = registry.get(name)
@@ -97,8 +99,16 @@ def _method(name: str, values: Mapping[str, Any], folder: Path) -> tuple[Any, in
     arch = values.get("arch") or _arch(folder)
     if arch not in SHIFT:
         raise unknown("arch", str(arch), SHIFT)
-    made = method.build(own, arch, values.get("fidelity", "fixed"))
+    made = method.build(own, arch, values.get("fidelity", "fixed"), _tokenizer(folder))
     return made, LENGTH.coerce("gen_length", values.get("gen_length", 128))
+
+
+@cache
+def _tokenizer(folder: Path) -> Any:
+    """The tokenizer of a checkpoint folder; None without one."""
+    from methods.backbones.tokenizer import load_tokenizer
+
+    return load_tokenizer(folder) if folder.is_dir() else None
 
 
 @cache

@@ -13,6 +13,7 @@ from methods.decoding.decoder import Decoder, divides, numbers
 from methods.decoding.eos import Ignore
 from methods.decoding.scores import Score
 from methods.errors import unknown
+from methods.reference import training_free
 from methods.reference.assembly import dream_quota_score
 from methods.reference.blocks import PhantomGrowing, SelfScoredBlockCache, TokenizerFillTail, TwoForwards
 from methods.reference.commit import LinearQuota, ReferenceFactor, ReferenceScore
@@ -110,5 +111,12 @@ _BY_METHOD: dict[str, Callable[[Settings], Decoder]] = {
     "dream.vanilla": _dream_vanilla,
     "fast_dllm.factor": _factor,
     "d2f": _d2f,
+    "eb_sampler": training_free.eb_sampler,
+    "localleap": training_free.localleap,
+    "credit": training_free.credit,
+    "adablock": training_free.adablock,
+    "slowfast": training_free.slowfast,
+    "prophet": training_free.prophet,
+    "klass": training_free.klass,
     "saber": _saber,
 }

@@ -27,6 +27,14 @@ DLLM: dict[str, dict[str, Any]] = {
     "d3llm_cache": {"early_stop": True, "refresh_interval": 3},
     "tad_speed": {},
     "fast_dllm_v2": {"sub_block_size": 4},
+    "eb_sampler": {},
+    "localleap": {"relaxed_threshold": 0.1, "radius": 2},
+    "credit": {},
+    "adablock": {"delimiters": (3, 4, 5, 6, 7, 8, 9, 10), "delimiter_threshold": 0.1},
+    "slowfast": {"cycle_threshold": 0.2},
+    "klass": {"kl_threshold": 1.0, "history": 1},
+    "prophet": {"prefill": ((1, 7), (2, 9)), "answer_start": 3},
+    "custom": {},
 }
 ONE: dict[str, dict[str, Any]] = {
     "vanilla": {"tokens_per_step": 1},
@@ -38,6 +46,14 @@ ONE: dict[str, dict[str, Any]] = {
     "d3llm": {"threshold": 0.0, "early_stop": False},
     "d3llm_cache": {"threshold": 0.0, "early_stop": False},
     "tad_speed": {"threshold": 0.0},
+    "eb_sampler": {"gamma": 0.0},
+    "localleap": {"threshold": 1.0},
+    "credit": {"threshold": 1.0},
+    "adablock": {"threshold": 1.0, "delimiters": (3, 4, 5)},
+    "slowfast": {"threshold": 1.0},
+    "klass": {"threshold": 1.0},
+    "prophet": {"gap_scale": 1e9, "prefill": ()},
+    "custom": {"commit": "quota", "tokens_per_step": 1},
 }
 prompts = st.lists(st.integers(0, 46), min_size=1, max_size=20)
 archs = st.sampled_from(["llada", "dream"])
@@ -68,6 +84,8 @@ def test_batch_refill_order_and_mixed_settings_change_nothing(arch: str, seed: i
     swept: dict[str, tuple[str, list[Any]]] = {
         "vanilla": ("tokens_per_step", [1, 2, 3]),
         "fast_dllm_factor": ("factor", [0.0, 0.7, 1.5]),
+        "eb_sampler": ("gamma", [0.0, 0.5, 2.0]),
+        "prophet": ("gap_scale", [1e9, 1.0, 0.3]),
     }
     key, choices = swept.get(name, ("threshold", [0.2, 0.6, 0.9]))
     requests = [
@@ -101,7 +119,9 @@ def test_counts_are_what_a_hook_sees_and_no_mask_comes_out(name: str, arch: str,
     assert (result.total_forwards, result.positions) == (len(seen), sum(seen))
     assert result.nfe == result.total_forwards
     assert MASK not in result.output_ids
-    assert all(0 < step <= result.total_forwards for step in result.reveal_step)
+    given = [slot for slot, _ in DLLM[name].get("prefill", ())]  # these stood there before the first forward
+    assert [slot for slot, step in enumerate(result.reveal_step) if not 0 < step <= result.total_forwards] == given
+    assert all(result.reveal_step[slot] == 0 for slot in given)
     if not DLLM[name].get("early_stop"):
         assert name == "fast_dllm_v2" or result.revisions == 0
 
@@ -110,6 +130,9 @@ REFRESHED: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     ("fast_dllm_factor", {"cache": "none"}, "fast_dllm_factor", {"cache": "dual", "refresh_interval": 1}),
     ("fast_dllm_factor", {"cache": "none"}, "fast_dllm_factor", {"cache": "prefix", "refresh_interval": 1}),
     ("fast_dllm_prefix", {"refresh_interval": 1}, "fast_dllm_dual", {"refresh_interval": 1}),
+    ("localleap", {}, "custom", {"commit": "localleap", "cache": "dual", "refresh_interval": 1}),
+    ("eb_sampler", {}, "custom", {"commit": "eb_sampler", "cache": "prefix", "refresh_interval": 1}),
+    ("credit", {}, "custom", {"score": "credit", "cache": "dual", "refresh_interval": 1}),
     ("d3llm", {}, "d3llm_cache", {"refresh_interval": 1, "cache_delay": 1}),
 ]
 

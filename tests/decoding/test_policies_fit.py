@@ -160,7 +160,9 @@ def test_the_kinds_of_forwards_need_no_torch() -> None:
 
 def test_the_page_for_authors_imports_from_the_door_alone() -> None:
     text = (ROOT / "docs" / "add-a-method.md").read_text(encoding="utf-8")
-    example = (ROOT / "examples" / "klass" / "dllm_klass" / "decoder.py").read_text(encoding="utf-8")
+    example = (ROOT / "examples" / "dinfer_hierarchy" / "dllm_dinfer_hierarchy" / "decoder.py").read_text(
+        encoding="utf-8"
+    )
     for source in (text, example):
         assert "from methods.decoding import" in source
         assert "methods.decoding." not in source.replace("methods.decoding.__all__", "")

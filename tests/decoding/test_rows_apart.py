@@ -15,6 +15,8 @@ from tests.decoding.tiny import EOS, MASK, backbone, method, run, same
 SWEPT: dict[str, tuple[str, tuple[Any, ...]]] = {
     "vanilla": ("tokens_per_step", (1, 2, 3)),
     "fast_dllm_factor": ("factor", (0.3, 0.9, 1.5)),
+    "eb_sampler": ("gamma", (0.0, 0.5, 2.0)),
+    "prophet": ("gap_scale", (1e9, 1.0, 0.3)),
 }
 
 
