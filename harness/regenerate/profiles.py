@@ -39,7 +39,7 @@ POINTS = {
     **dict.fromkeys(("tad_quality", "tad_speed"), ENTROPY),
     **dict.fromkeys(("fast_dllm_prefix", "fast_dllm_dual", "d2f", "fast_dllm_v2"), CONFIDENCE),
     "fast_dllm_factor": "0,0.2,0.5,1,2",
-    **dict.fromkeys(("localleap", "credit", "adablock", "slowfast", "klass"), CONFIDENCE),
+    **dict.fromkeys(("credit", "adablock", "slowfast", "klass"), CONFIDENCE),
     "eb_sampler": "0,0.01,0.1,0.3,1",
     "prophet": "1e9,2,1,0.5,0.25",
     "saber": "1,2,3,4,8",
