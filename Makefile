@@ -29,7 +29,7 @@ lint: setup
 	$(BIN)/mypy
 
 report: setup
-	$(BIN)/harness report --published --out reports/out
+	$(BIN)/harness report --published
 
 docs: setup
 	$(INSTALL) docs

@@ -1,4 +1,4 @@
-"""How biased are AUP and clipped AUP, do their intervals cover, and what do they tell apart? A simulation.
+"""How biased are AUP and clipped AUP, do their intervals cover, and which differences do they detect? A simulation.
 
     python benchmarks/aup.py [--runs 400] [--draws 1000] [--documents 250,1000] [--json]
 

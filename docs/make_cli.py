@@ -102,8 +102,8 @@ def _options(function: Callable[..., Any]) -> list[str]:
             default = "required" if info.default is ... else "–"
             rows.append(f"| {_code(value)} | {default} | {_cell(info.help)} |")
         elif not info.hidden:
-            said = any(word in (info.help or "") for word in ("several", "more than once", "repeated"))
-            help = _cell(info.help) + (" May be repeated." if many and not said else "")
+            noted = any(word in (info.help or "") for word in ("several", "more than once", "repeated"))
+            help = _cell(info.help) + (" May be repeated." if many and not noted else "")
             rows.append(f"| {_spelling(name, info, kind)} | {_cell(_default(info, kind, many))} | {help} |")
     return rows if len(rows) > 2 else ["No options."]
 

@@ -1,7 +1,7 @@
 """Writes the tables of results/mini into docs/mini.md and docs/tad-delta.md: python docs/make_tables.py [--check]
 
-A table stands between `<!-- NAME, written by docs/make_tables.py -->` and `<!-- end -->`. `tests/test_docs.py` fails
-when a committed page does not hold what the files say.
+A table is written between `<!-- NAME, written by docs/make_tables.py -->` and `<!-- end -->`. `tests/test_docs.py`
+fails when a committed page differs from the result files.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ DOCS = Path(__file__).parent
 RESULTS = DOCS.parent / "results" / "mini"
 PAGES = ("mini.md", "tad-delta.md")
 TASKS = ("gsm8k", "math", "humaneval", "mbpp")
-KNOBS = ("tokens_per_step", "factor", "draft_tokens", "threshold")
+SWEPT = ("tokens_per_step", "factor", "draft_tokens", "threshold")
 PLACE = re.compile(r"(<!-- (\w+), written by docs/make_tables\.py -->\n\n).*?(\n\n<!-- end -->)", re.DOTALL)
 Rows = list[dict[str, str]]
 
@@ -52,7 +52,7 @@ def _mean(numbers: Sequence[float]) -> str:
 def leaderboard() -> str:
     """A row per method: areas per task with intervals, the accuracy at its slowest point and at the one shown.
 
-    Clipped AUP where the files have it: it ranks rows of runs, and the paper's AUP stands beside the mean.
+    Clipped AUP where the files have it: it ranks rows of runs, and the paper's AUP is shown beside the mean.
     """
     means = {row["method"]: row for row in _read("ranks")}
     areas = {(row["method"], row["task"]): row for row in _read("aup")}
@@ -65,7 +65,7 @@ def leaderboard() -> str:
         name = row["method"]
         cells = [f"{_n(areas[name, task][kind])} {_span(areas[name, task], kind)}".strip() for task in TASKS]
         own = [[p for p in points if (p["method"], p["task"]) == (name, task)] for task in TASKS]
-        careful = [float(min(curve, key=lambda p: float(p["tpf"]))["accuracy"]) for curve in own]
+        strictest = [float(min(curve, key=lambda p: float(p["tpf"]))["accuracy"]) for curve in own]
         shown = f"{_n(row['avg_accuracy'])} @ {_n(row['avg_tpf'], 2)}"
         rows.append(
             [
@@ -74,19 +74,19 @@ def leaderboard() -> str:
                 f"**{_n(row[f'avg_{kind}'])}** {_span(means[name], f'avg_{kind}')}",
                 *([_n(row["avg_aup"])] if kind == "aup_clipped" else []),
                 *cells,
-                _mean(careful),
+                _mean(strictest),
                 shown,
             ]
         )
     words = "clipped AUP" if kind == "aup_clipped" else "AUP"
     header = ["rank", "method", f"mean {words} [95 %]", *(["mean AUP"] if kind == "aup_clipped" else [])]
     header += [f"{task} {words} [95 %]" for task in TASKS]
-    return _table([*header, "accuracy at the careful end", "accuracy @ TPF shown"], rows)
+    return _table([*header, "accuracy at the lowest TPF", "accuracy @ TPF shown"], rows)
 
 
-def _knob(setting: str) -> str:
+def _swept(setting: str) -> str:
     values = json.loads(setting)
-    return next((f"{values[name]:g}" for name in KNOBS if name in values), "greedy")
+    return next((f"{values[name]:g}" for name in SWEPT if name in values), "greedy")
 
 
 def _accuracy(point: dict[str, str]) -> str:
@@ -99,7 +99,7 @@ def points() -> str:
     rows = []
     for name in sorted({row["method"] for row in every}):
         curve = sorted((row for row in every if row["method"] == name), key=lambda row: float(row["tpf"]))
-        cells = [f"{_knob(p['setting'])}: {_accuracy(p)} @ {_n(p['tpf'], 2)}" for p in curve]
+        cells = [f"{_swept(p['setting'])}: {_accuracy(p)} @ {_n(p['tpf'], 2)}" for p in curve]
         rows.append([f"`{name}`", "; ".join(cells)])
     return _table(["method", "setting: accuracy % [95 %] @ TPF"], rows)
 
@@ -150,7 +150,7 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def page(name: str) -> str:
-    """The text of a page with its tables made anew."""
+    """The text of a page with its tables written again."""
     text = (DOCS / name).read_text(encoding="utf-8")
     return PLACE.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], text)
 

@@ -35,7 +35,6 @@ app = typer.Typer(
     cls=Verbs,
     help="Accuracy under parallel decoding for diffusion language models: run, sweep, report.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
@@ -43,6 +42,7 @@ app = typer.Typer(
 # the order of `harness --help`, by file name in harness/verbs; a file that is not named here comes after these
 ORDER = (
     "run",
+    "init",
     "sweep",
     "report",
     "table",

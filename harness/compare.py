@@ -1,12 +1,14 @@
-"""Two runs, or two curves, on the same documents: what differs, by how much, and what can be said about it."""
+"""Two runs, or two curves, on the same documents: what differs, by how much, and what follows from it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from harness.door import open_door
 from harness.errors import UsageError, UserError
 from harness.stats import (
     SIGNIFICANT,
@@ -22,6 +24,11 @@ from harness.stats import (
 )
 from harness.store import RunFolder, find_run, find_runs
 from reports.settings import describe, differing_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+open_door(__name__)  # harness.compare(...) is harness.api.compare(...)
 
 # same documents, same question: without these a pair is no pair
 _SAME = (("task", "task"), ("data_fingerprint", "data"))
@@ -55,7 +62,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A against B. accuracy and tpf are None when a side is a curve; `verdict` is what can be said, in sentences."""
+    """A against B. accuracy and tpf are None when a side is a curve; `verdict` holds the conclusions, in sentences."""
 
     a: str
     b: str
@@ -66,6 +73,42 @@ class Comparison:
     aup_clipped: Difference
     notes: tuple[str, ...]
     verdict: tuple[str, ...]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row per measure: A and B where the measure has a value for each, A - B, its 95 % interval, p.
+
+        Accuracy is in percentage points over the `n` documents that both sides have.
+        """
+        found: dict[str, AccuracyPair | Difference | None] = {"accuracy": self.accuracy, "tpf": self.tpf}
+        found |= {"aup_clipped": self.aup_clipped, "aup": self.aup}
+        rows = [
+            {
+                "row_a": self.a,
+                "row_b": self.b,
+                "metric": name,
+                "a": getattr(pair, "a", None),
+                "b": getattr(pair, "b", None),
+                "difference": pair.difference,
+                "lo": pair.low,
+                "hi": pair.high,
+                "p": pair.p,
+                "n": self.n_shared,
+            }
+            for name, pair in found.items()
+            if pair is not None
+        ]
+        return [_plain(row) for row in rows]
+
+    def to_frame(self) -> pd.DataFrame:
+        """`rows` as a DataFrame."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows())
+
+    def _repr_html_(self) -> str:
+        from harness.frames import html_table
+
+        return html_table(self.rows()) + "".join(f"<p>{escape(sentence)}</p>" for sentence in self.verdict)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain JSON values; what is not defined (nan) becomes null."""
@@ -149,6 +192,11 @@ def compare(a: Side, b: Side, *, any_protocol: bool = False, seed: int = 0, draw
     if n == 0:
         raise UsageError(f"{a.name} and {b.name} share no document; run both with the same --limit.")
     for part, points in ((a, a.points), (b, b.points)):
+        if missing := sum(run.unscored for run in points):
+            notes.append(
+                f"{part.name} has {missing} samples without a score, because the scorer raised; they are left out. "
+                "Run its command again, which scores them without decoding."
+            )
         if (most := max(map(len, points))) > n:
             notes.append(f"{part.name} has {most} documents; only the {n} shared ones are compared.")
     single = not a.curve and not b.curve
@@ -199,15 +247,15 @@ def _verdict(
     tpf: Difference | None,
     areas: Mapping[str, Difference],
 ) -> list[str]:
-    said = []
+    sentences = []
     if accuracy:
-        said.append(_say_accuracy(a, b, ours, theirs, accuracy))
+        sentences.append(_say_accuracy(a, b, ours, theirs, accuracy))
     if tpf:
-        said.append(_say_ratio(a, b, tpf))
-    said += [_say_area(name, pair) for name, pair in areas.items()]
+        sentences.append(_say_ratio(a, b, tpf))
+    sentences += [_say_area(name, pair) for name, pair in areas.items()]
     if accuracy and tpf and tpf.a and tpf.b:
-        said.append(_say_together(a, b, accuracy, tpf))
-    return said
+        sentences.append(_say_together(a, b, accuracy, tpf))
+    return sentences
 
 
 def _say_accuracy(a: str, b: str, ours: Samples, theirs: Samples, pair: AccuracyPair) -> str:
@@ -219,7 +267,7 @@ def _say_accuracy(a: str, b: str, ours: Samples, theirs: Samples, pair: Accuracy
     if pair.p < SIGNIFICANT:
         better = f"A ({a})" if pair.difference > 0 else f"B ({b})"
         return f"Accuracy: {better} is more accurate: {counts}. A - B = {gap}."
-    return f"Accuracy: no difference can be told from chance: {counts}. A - B = {gap}."
+    return f"Accuracy: no difference distinguishable from chance: {counts}. A - B = {gap}."
 
 
 def _say_ratio(a: str, b: str, pair: Difference) -> str:
@@ -228,7 +276,7 @@ def _say_ratio(a: str, b: str, pair: Difference) -> str:
     if pair.p < SIGNIFICANT:
         faster = f"A ({a})" if pair.difference > 0 else f"B ({b})"
         return f"TPF: {faster} commits more tokens per forward pass: {values}; {factor}."
-    return f"TPF: no difference can be told from chance: {values}; {factor}."
+    return f"TPF: no difference distinguishable from chance: {values}; {factor}."
 
 
 def _say_area(name: str, pair: Difference) -> str:
@@ -236,15 +284,15 @@ def _say_area(name: str, pair: Difference) -> str:
     values += f" {pair.low:+.1f} to {pair.high:+.1f} (y_max is the best accuracy of these two)"
     if pair.p < SIGNIFICANT:
         return f"{name}: {'A' if pair.difference > 0 else 'B'} is ahead: {values}."
-    return f"{name}: no difference can be told from chance: {values}."
+    return f"{name}: no difference distinguishable from chance: {values}."
 
 
 def _say_together(a: str, b: str, accuracy: AccuracyPair, tpf: Difference) -> str:
     """The sentence a reader takes away; an undecided accuracy is bounded, never called equal."""
     if tpf.p >= SIGNIFICANT:
         if accuracy.p < SIGNIFICANT:
-            return "Together: they differ in accuracy, and their speeds cannot be told apart."
-        return f"Together: {accuracy.n} documents cannot tell the two apart, neither in accuracy nor in speed."
+            return "Together: they differ in accuracy, and their speeds cannot be distinguished."
+        return f"Together: {accuracy.n} documents cannot distinguish the two, neither in accuracy nor in speed."
     fast, loss = (a, -accuracy.low) if tpf.difference > 0 else (b, accuracy.high)
     factor = tpf.ratio if tpf.difference > 0 else 1 / tpf.ratio
     ahead = accuracy.difference if tpf.difference > 0 else -accuracy.difference
@@ -252,8 +300,8 @@ def _say_together(a: str, b: str, accuracy: AccuracyPair, tpf: Difference) -> st
         also = "and is also more accurate" if ahead > 0 else "but is less accurate"
         return f"Together: {fast} is {factor:.2f} times as parallel {also}, by {abs(ahead):.1f} points."
     return (
-        f"Together: {fast} is {factor:.2f} times as parallel; {accuracy.n} documents cannot tell its accuracy from the "
-        f"other's ({ahead:+.1f} points); a loss of up to {max(loss, 0.0):.1f} is not excluded."
+        f"Together: {fast} is {factor:.2f} times as parallel; {accuracy.n} documents cannot distinguish its accuracy "
+        f"from the other's ({ahead:+.1f} points); a loss of up to {max(loss, 0.0):.1f} is not excluded."
     )
 
 

@@ -6,6 +6,8 @@ import difflib
 import traceback
 from collections.abc import Iterable
 
+CLOSE = 0.66  # how alike, from 0 to 1, a known name has to be to be suggested
+
 
 class UserError(Exception):
     """Something failed, and the user can fix it (exit code 1)."""
@@ -19,6 +21,14 @@ class UsageError(UserError):
     exit_code = 2
 
 
+class StoreError(UserError):
+    """A run folder cannot be read or written (exit code 1); the sentence names the file."""
+
+
+class BusyError(StoreError):
+    """Another process is writing this run."""
+
+
 def describe_error(error: BaseException) -> str:
     """An error as shown to the user: its sentence if it has an exit code, else a traceback."""
     if isinstance(getattr(error, "exit_code", None), int):
@@ -29,6 +39,6 @@ def describe_error(error: BaseException) -> str:
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """An error that names the closest known name and then all of them."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=CLOSE)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return UsageError(f"Unknown {kind} {name!r}.{hint} Known: {', '.join(names)}.")

@@ -29,7 +29,7 @@ def check_length(decoder: Any, gen_length: int, context: int) -> None:
     from methods.decoding import Request
 
     if gen_length >= context:
-        raise UsageError(f"gen_length={gen_length} leaves no room for a prompt in a context of {context}.")
+        raise UsageError(f"gen_length={gen_length} leaves no space for a prompt in a context of {context}.")
     for need in decoder.need:  # such as a block size that does not divide the generation length
         need(Request([0], gen_length, decoder))
 
@@ -62,6 +62,8 @@ def decoded(reader: Reader, result: Any, *, task: str, until: Sequence[str], eos
         "tokens": kept.tokens,
         "tokens_compat": reader.compat(task, ids, until),
         "truncated": False,
+        "forwards_run": int(result.forwards_run),
+        "positions_run": int(result.positions_run),
         "seconds": float(result.seconds),
         **revisions.stored(result, reader.pieces),
     }
@@ -85,6 +87,8 @@ def too_long(prompt_ids: Sequence[int], gen_length: int, context: int) -> dict[s
         "revisions": 0,
         "remasks": 0,
         "truncated": True,
+        "forwards_run": 0,
+        "positions_run": 0,
         "seconds": 0.0,
         "trace": [],
     }

@@ -105,7 +105,7 @@ def _configured(path: str | None) -> Mapping[str, Any]:
 
 
 def _torch_seed(seeds: Any) -> int | None:
-    """torch's of lm-eval's four seeds (python, numpy, torch, few-shot); one number stands for all."""
+    """torch's of lm-eval's four seeds (python, numpy, torch, few-shot); one number means all four."""
     if isinstance(seeds, (list, tuple)):
         seeds = seeds[2] if len(seeds) > 2 else seeds[0] if len(seeds) == 1 else None
     return None if seeds is None else whole("seed", seeds, 0)

@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from harness.forwards import KINDS, total_forwards
-from harness.stats import bootstrap_ratio, wilson
+from harness.stats import bootstrap_ratio, unscored, wilson
+from tasks.stops import first_stop  # after `harness.forwards`, which checks that `tasks` is ours too
 
 COMPAT_RULES = ("d3llm", "tad")
 D3LLM_WARMUP = 10  # samples its evaluator leaves out of tokens and forwards
@@ -57,14 +58,14 @@ def _cut(
     """Number of ids before the earliest stop string, and their text without special ids."""
     pieces = ["" if token == mask else piece for token, piece in zip(ids, pieces, strict=True)]
     raw = "".join(pieces)
-    cut = min((at for stop in until if stop and (at := raw.find(stop)) >= 0), default=None)
+    cut = first_stop(raw, until)
     tokens, start, text = 0, 0, []
     for token, piece in zip(ids, pieces, strict=True):
-        if cut is not None and start >= cut:
+        if start >= cut and cut < len(raw):
             break
         tokens += token != mask
         if token not in skip:
-            text.append(piece if cut is None else piece[: cut - start])
+            text.append(piece[: cut - start])
         start += len(piece)
     return tokens, "".join(text)
 
@@ -133,11 +134,6 @@ def tpf_compat(samples: Sequence[Sample]) -> dict[str, float | None]:
     return found
 
 
-def unscored(sample: Sample) -> bool:
-    """Whether the scorer raised on a stored sample: it is not a wrong answer, it has no score."""
-    return bool(sample["outcome"] == "error" and not sample.get("truncated"))
-
-
 def beginning(samples: Iterable[Row]) -> list[Row]:
     """The longest unbroken beginning of the task: samples come in the order of their documents, from 0."""
     return [sample for place, sample in enumerate(samples) if sample["doc_id"] == place]
@@ -157,7 +153,7 @@ def summarise(run: Mapping[str, Any], samples: Iterable[Sample]) -> dict[str, An
     decoded = [row for row in rows if total_forwards(row["forwards"])]
     forwards = [total_forwards(row["forwards"]) for row in decoded]
     kept, seconds = [row["tokens"] for row in decoded], sum(row["seconds"] for row in rows)
-    sessions = run.get("sessions") or []
+    sessions, actual = run.get("sessions") or [], ran(rows)
     return {
         **{name: run[name] for name in ("run_id", "suite", "method", "task", "protocol", "setting", "seed")},
         "n_samples": len(rows),
@@ -170,11 +166,13 @@ def summarise(run: Mapping[str, Any], samples: Iterable[Sample]) -> dict[str, An
         "positions": sum(row["positions"] for row in rows),
         "revisions": _recorded(rows, "revisions"),
         "remasks": _recorded(rows, "remasks"),
+        **actual,
         "tpf": tpf(rows),
         "tpf_ci95": _finite(bootstrap_ratio(kept, forwards, seed=0)),
         "tpf_sample_mean": tpf_sample_mean(rows),
         "tpf_compat": tpf_compat(rows),
         "tps": sum(row["tokens"] for row in rows) / seconds if seconds > 0 else None,
+        "tps_reused": actual["forwards_run"] < sum(forwards),
         "decode_seconds": seconds,
         "batch_size": _common(sessions, "batch_size"),
         "device": _common(sessions, "device"),
@@ -183,6 +181,18 @@ def summarise(run: Mapping[str, Any], samples: Iterable[Sample]) -> dict[str, An
         "errors": sum(row["outcome"] == "error" for row in rows),
         "outcomes": _counts(row["outcome"] for row in rows),
         "lm_eval": None,  # what is not asked is not measured: the runner fills it in
+    }
+
+
+def ran(samples: Iterable[Sample]) -> dict[str, int]:
+    """`forwards_run`, `positions_run`: what really ran, less than `forwards` and `positions` with canvases reused.
+
+    Draft forwards never count. Samples of older versions have no such keys: everything ran.
+    """
+    rows = list(samples)
+    return {
+        "forwards_run": sum(row.get("forwards_run", total_forwards(row["forwards"])) for row in rows),
+        "positions_run": sum(row.get("positions_run", row["positions"]) for row in rows),
     }
 
 

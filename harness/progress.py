@@ -29,6 +29,7 @@ class Bars:
         self._bars = Progress(*columns, console=self._console, transient=True) if self._console.is_terminal else None
         self._ids: dict[str, Any] = {}
         self._reported: dict[str, float] = {}
+        self._waiting: Any = None
         self.runs = runs
 
     def __call__(self, event: Event) -> None:
@@ -40,9 +41,19 @@ class Bars:
         if self._bars is None:
             self._line(event, name, state)
             return
+        if self._waiting is not None:
+            self._bars.remove_task(self._waiting)
+            self._waiting = None
         if event.run_id not in self._ids:
             self._ids[event.run_id] = self._bars.add_task(name, total=event.total, completed=event.done, state=state)
         self._bars.update(self._ids[event.run_id], completed=event.done, state=state)
+
+    def say(self, text: str) -> None:
+        """A first sign of life, before anything can be counted: a spinner, or a line in a log file."""
+        if self._bars is None:
+            print(text, file=sys.stderr, flush=True)
+        else:
+            self._waiting = self._bars.add_task(text, total=None, state="")
 
     def _line(self, event: Event, name: str, state: str) -> None:
         now = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from harness.revisions import Event, events
 
 UNCOMMITTED = "dim strike"
 REVISED = "underline"
+LONG = 4  # from so many equal neighbours on, one stands for all
 
 
 def colour(step: int, last: int) -> str:
@@ -29,6 +31,11 @@ def plain(text: str) -> str:
     return text.translate({code: 0x2400 + code for code in range(32) if code != 10} | {127: 0x2421})
 
 
+def quoted(piece: str) -> str:
+    """A piece of text in double quotes, its line ends and control characters escaped."""
+    return json.dumps(piece, ensure_ascii=False)
+
+
 def coloured(
     pieces: Sequence[str], trace: Sequence[int], kept: int | None = None, revised: Collection[int] = ()
 ) -> Any:
@@ -39,15 +46,38 @@ def coloured(
     from rich.text import Text
 
     text, last = Text(), max(trace, default=0)
-    for place, (piece, step) in enumerate(zip(pieces, trace, strict=True)):
+    for place, many in collapsed(pieces):
+        piece, step = pieces[place], trace[place]
         style = colour(step, last) if step else UNCOMMITTED
         style += f" {REVISED}" if place in revised else ""
         text.append(visible(piece), f"{style} dim" if kept is not None and place >= kept and step else style)
+        text.append(_times(many), "dim")
     return text
 
 
+def collapsed(pieces: Sequence[str], places: Sequence[int] | None = None) -> list[tuple[int, int]]:
+    """(index of the first, how many) of runs of one and the same piece, such as the EOS behind an answer.
+
+    Only runs of four and more are collapsed. places: the position of each piece, where not all are given; pieces that
+    are no neighbours make no run.
+    """
+    runs: list[tuple[int, int]] = []
+    at = 0
+    while at < len(pieces):
+        end = at + 1
+        while end < len(pieces) and pieces[end] == pieces[at] and (not places or places[end] == places[end - 1] + 1):
+            end += 1
+        runs += [(at, end - at)] if end - at >= LONG else [(place, 1) for place in range(at, end)]
+        at = end
+    return runs
+
+
+def _times(many: int) -> str:
+    return f" ×{many} " if many > 1 else ""
+
+
 def by_forward(sample: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Per forward that wrote something: its number, how many masks it filled, and which, with their positions.
+    """Per forward pass that wrote something: its number, how many masks it filled, and which, with their positions.
 
     Samples with revisions have one more column: what was changed or masked again, before and after.
     """
@@ -57,14 +87,13 @@ def by_forward(sample: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for forward, written in grouped.items():
         filled = [event for event in written if event.before is None]
-        row: dict[str, Any] = {
-            "forward": forward,
-            "tokens": len(filled),
-            "committed (position:text)": " ".join(f"{event.place}:{event.piece!r}" for event in filled),
-        }
+        places, texts = [event.place for event in filled], [event.piece or "" for event in filled]
+        runs = collapsed(texts, places)
+        shown = " ".join(f"{places[at]}:{quoted(texts[at])}{_times(many)}" for at, many in runs)
+        row: dict[str, Any] = {"forward": forward, "tokens": len(filled), "committed (position:text)": shown}
         if sample.get("edits"):
             row["revised (position:before>after)"] = " ".join(
-                f"{event.place}:{event.before!r}>{'mask' if event.piece is None else repr(event.piece)}"
+                f"{event.place}:{quoted(event.before)}>{'mask' if event.piece is None else quoted(event.piece)}"
                 for event in written
                 if event.before is not None
             )

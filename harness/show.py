@@ -1,10 +1,18 @@
-"""How verbs print: a Rich table for people, one JSON document for `--json`."""
+"""How verbs print: a table for people, Markdown, CSV, or one JSON document for `--json`."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from harness import layout
+
+
+def json_text(value: Any) -> str:
+    """A value of a file as one line of JSON: no Python spelling of null, true and lists reaches a reader."""
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def print_json(value: Any) -> None:
@@ -12,23 +20,33 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
-def print_table(
-    rows: Sequence[Mapping[str, Any]], as_json: bool = False, short: Mapping[str, str] | None = None
-) -> None:
-    """Print rows that share their keys as a table, or as JSON. short: key -> its heading in the table."""
-    if as_json:
-        print_json(list(rows))
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def print_table(rows: Sequence[Mapping[str, Any]], *, prose: Sequence[str] = (), give_way: Sequence[str] = ()) -> None:
+    """Print rows that share their keys as a table for people.
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in rows[0] if rows else ():
-        table.add_column((short or {}).get(name, name), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text("" if value is None else str(value)) for value in row.values()))
-    Console().print(table if rows else "nothing yet")
+    Where the terminal is too narrow, columns of `prose` are wrapped and then those of `give_way` left out, the first
+    of them first; a line on stderr names them. Into a pipe or a file everything is written, unwrapped.
+    """
+    if left_out := layout.print_text(rows, prose, give_way):
+        print(f"Too narrow for: {', '.join(left_out)}; a wider terminal or a pipe has them.", file=sys.stderr)
+
+
+def print_rows(
+    rows: Sequence[Mapping[str, Any]],
+    form: str,
+    shown: Sequence[Mapping[str, Any]] | None = None,
+    *,
+    prose: Sequence[str] = (),
+    give_way: Sequence[str] = (),
+) -> None:
+    """Print `rows` in one of `harness.layout.FORMATS`; `shown` is what people read instead (table and Markdown)."""
+    if form == "json":
+        print_json(list(rows))
+    elif form == "csv":
+        print(layout.csv_text(rows), end="")
+    elif form == "md":
+        print(layout.markdown(rows if shown is None else shown), end="")
+    else:
+        print_table(rows if shown is None else shown, prose=prose, give_way=give_way)
 
 
 def interval(value: float | None, bounds: Sequence[float | None] | None, digits: int = 1) -> str:
@@ -52,8 +70,16 @@ def summary_row(summary: Mapping[str, Any]) -> dict[str, Any]:
         "TPF": interval(summary["tpf"], summary["tpf_ci95"], 2),
         "tokens": summary["tokens"],
         "forwards": summary["forwards"],
-        "TPS": "-" if tps is None else f"{tps:.0f} ({_measured_on(summary)})",
+        "TPS": "-" if tps is None else f"{tps:.0f}",
     }
+
+
+SUMMARY_GIVES_WAY = ("forwards", "tokens", "TPS")  # at 80 columns the point and its intervals always fit
+
+
+def print_summary(summary: Mapping[str, Any]) -> None:
+    """Print one run's numbers as a table."""
+    print_table([summary_row(summary)], give_way=SUMMARY_GIVES_WAY)
 
 
 def counted(summary: Mapping[str, Any]) -> str:
@@ -62,25 +88,27 @@ def counted(summary: Mapping[str, Any]) -> str:
     return f"{summary['n_samples']}" + (f" ({unscored} not scored)" if unscored else "")
 
 
-def _measured_on(summary: Mapping[str, Any]) -> str:
-    """Batch size and device; the sessions of a continued run can differ in them."""
+def measured_on(summary: Mapping[str, Any]) -> str:
+    """Batch size and device, in which the sessions of a continued run can differ; and whether canvases were reused."""
     batch, device = summary["batch_size"], summary["device"]
-    return f"{'mixed batch sizes' if batch is None else f'batch {batch}'}, {device or 'mixed devices'}"
+    reused = ", no speed: canvases reused" if summary.get("tps_reused") else ""
+    return f"{'mixed batch sizes' if batch is None else f'batch {batch}'}, {device or 'mixed devices'}{reused}"
 
 
 def print_result(outcome: Any) -> None:
     """The end of `harness run`: the table, what deserves a remark, and the commands that go on from here."""
     summary, path = outcome.summary, outcome.folder.path
-    print_table([summary_row(summary)])
+    print_summary(summary)
     if label := outcome.folder.run().get("label"):
         print(f"label: {label}")
     for name, words in REMARKS.items():
         if summary[name]:
             print(f"{summary[name]} of {summary['n_samples']} samples {words}")
     state = "stored earlier, nothing was decoded" if outcome.state == "stored" else f"{outcome.new} samples decoded"
-    print(f"\n{path} ({state})")
+    print(f"\nTPS measured at {measured_on(summary)}")
+    print(f"{path} ({state})")
     print(f"  harness show {outcome.run_id} --out {outcome.spec.out} --sample 0 --trace")
-    print(f"  harness report --runs {outcome.spec.out} --out reports/out")
+    print(f"  harness report --runs {outcome.spec.out}")
 
 
 REMARKS = {

@@ -177,11 +177,11 @@ def _check(value: Mapping[str, Any], path: Path) -> None:
         if not _NAME.fullmatch(str(name)):  # a run's folder is called after suite, method and task
             raise UserError(f"{path}: the name {str(name)!r} may only hold letters, digits, `_`, `-` and `.`.")
     if value["arch"] not in ARCHITECTURES:
-        raise UserError(f"{path}: arch {value['arch']!r} is not one of {', '.join(ARCHITECTURES)}.")
+        raise UserError(f"{path}: arch {value['arch']} is not one of {', '.join(ARCHITECTURES)}.")
     if value["data"] not in DATA_KINDS:
-        raise UserError(f"{path}: data {value['data']!r} is not one of {', '.join(DATA_KINDS)}.")
+        raise UserError(f"{path}: data {value['data']} is not one of {', '.join(DATA_KINDS)}.")
     if type(value["context"]) is not int or value["context"] < 1:
-        raise UserError(f"{path}: context {value['context']!r} is not a positive integer.")
+        raise UserError(f"{path}: context {value['context']} is not a positive integer.")
     for key in ("checkpoints", "protocols", "settings"):
         if not isinstance(value.get(key) or {}, dict):
             raise UserError(f"{path}: {key} should be a mapping.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
 from harness.suites import Suite
+from harness.text import Reader
 
 if TYPE_CHECKING:
     from methods.backbones import Backbone
@@ -29,13 +30,13 @@ class Problems:
     loaded: dict[str, Loaded]
 
 
-def accept(loaded: Mapping[str, Loaded], problem: Problem, text: str) -> bool:
-    """Whether the scorer of the problem's own task accepts `text` as a correct answer."""
-    from tasks.gold import cut
+def grade(loaded: Mapping[str, Loaded], reader: Reader, problem: Problem, ids: Sequence[int]) -> tuple[str, bool]:
+    """(the text of a response that is scored, whether it is correct), as `harness run` keeps and scores it."""
     from tasks.scoring import score
 
     task = loaded[problem.task]
-    return score(task, problem.doc, cut(text, task.protocol.until)).correct
+    kept = reader.keep(ids, reader.pieces(ids), task.protocol.until, task.protocol.eos_policy)
+    return kept.text, score(task, problem.doc, kept.text).correct
 
 
 def training_problems(

@@ -157,7 +157,7 @@ MASK = "the mask token is never committed (the references never end when it is t
 END_IDS = "every end id of the checkpoint counts; the references know the tokenizer's EOS alone, no end of turn"
 STALE = "open slots are listed after an EOS has filled the tail, so filled slots are not decoded again in that forward"
 PHANTOM = "the iteration that only detects the end is not counted as a forward pass"
-TWO = "a forward in which nothing passes commits the forced token only, not the canvas's best one as well"
+TWO = "a forward pass in which no slot qualifies commits the forced token only, not the canvas's best one as well"
 TAIL = "the last block of a generation is always decoded: a block size that does not divide the length is refused"
 SLICE = "on shifted backbones a window starts one position early, so its first slot is not scored by its own logits"
 """Defects of the reference decoders that the `fixed` fidelity of several methods repairs; see docs/definitions.md."""

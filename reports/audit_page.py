@@ -66,7 +66,7 @@ def audit_document(papers: Sequence[str], suite: str | None = None, dirs: Sequen
 
 
 def _run_findings(dirs: Sequence[Path], suite: str | None) -> tuple[list[Finding], set[str]]:
-    """What is to be said of the runs below `dirs`, and the suites that they, and the ones left out, are of."""
+    """The findings on the runs below `dirs`, and the suites that they, and the ones left out, are of."""
     from reports.audit_runs import audit_runs
     from reports.points import check_protocols, make_points
     from reports.runs import read_runs

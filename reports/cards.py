@@ -44,7 +44,7 @@ def protocol_file(name: str, version: Any) -> dict[str, Any]:
 
 
 def run_card(run: RunData) -> dict[str, Any]:
-    """What the page tells of a run: everything in run.json, its command, and the summary's numbers."""
+    """What the page shows of a run: everything in run.json, its command, and the summary's numbers."""
     summary = {key: value for key, value in run.summary.items() if key not in run.run}
     last = run.sessions[-1] if run.sessions else {}
     machine = {key: last[key] for key in ("packages", "hardware", "git", "started") if key in last}

@@ -49,7 +49,7 @@ def collect(
     suite: only this one. y_max: see `reports.cohort`. drop: percentage points. all_documents: each point keeps its own
     documents, else a curve is over those all its points have. draws: of the bootstraps (0 = no AUP intervals and no
     comparisons; else those take at least `comparisons.DRAWS`). replay: documents per task for the decoding replay.
-    note: stands first in the header.
+    note: the first line of the header.
     Raises ReportError for runs of two protocols on one task without `mixed_protocols`, for a curve of two models
     without labels or `mixed_curves`, and when nothing is left;
     ReportUsageError for an unknown paper, suite or y_max policy.

@@ -50,7 +50,7 @@ def number(value: float | None, decimals: int = 2) -> str:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """What stands behind a number: its interval in brackets, or nothing.
+    """What follows a number: its interval in brackets, or nothing.
 
     >>> interval(61.645, 70), interval(None, None)
     (' [61.65, 70.00]', '')

@@ -12,7 +12,7 @@ from typing import Any
 POINT_COLUMNS = (
     *("suite", "task", "method", "source", "setting", "tpf", "accuracy"),
     *("tpf_lo", "tpf_hi", "acc_lo", "acc_hi", "n_samples", "nominal", "run_id"),
-    *("label", "axis", "axis_value", "train_seed", "revisions", "remasks", "afp", "kendall_tau"),
+    *("label", "axis", "axis_value", "train_seed", "revisions", "remasks", "afp", "kendall_tau", "seed"),
 )
 AUP_COLUMNS = (
     *("suite", "task", "method", "source", "aup", "aup_lo", "aup_hi", "y_max", "alpha", "n_points", "cohort"),
@@ -46,7 +46,8 @@ class Point:
     status: "table" (in the source's table), "commented" or "removed" (in the source's file, not in its table), "run".
     copied_from: the source whose point this row repeats value for value, or "".
     printed: the accuracy as the source printed it. protocol: id, for runs with version and digest beside it.
-    axis, axis_value: the swept parameter and its value as JSON text. train_seed: the training seeds combined, "0+1+2".
+    axis, axis_value: the swept parameter and its value as JSON text. train_seed and
+    seed: the training and the decoding seeds combined, "0+1+2".
     revisions, remasks: committed tokens changed, or masked again, summed over the samples. afp, kendall_tau: see
     `reports.order`.
     seeds: how many runs were combined; accuracy_sd and tpf_sd: their sample standard deviation (None below two seeds).
@@ -89,6 +90,7 @@ class Point:
     remasks: int | None = None
     afp: float | None = None
     kendall_tau: float | None = None
+    seed: str = ""
     flags: tuple[str, ...] = ()
 
     @property

@@ -70,14 +70,14 @@ def make_points(
     for run in runs:
         key = (*run.cell, run.row, run.setting, *run.protocol)
         groups.setdefault(key, []).append(run)
-    findings: list[Finding] = []
+    findings = check_curves(list(groups.values()), mixed_curves)  # two models at one setting are two models, too
     chosen = []
     for members in groups.values():
         unique, found = _without_duplicates(members)
         chosen.append(unique)
         findings += found
     chosen, uneven = equal_train_seeds(chosen)
-    findings += uneven + check_curves(chosen, mixed_curves)
+    findings += uneven
     documents, unequal = common_documents(chosen) if not all_documents else ({}, [])
     findings += unequal
     points: list[Point] = []
@@ -198,7 +198,7 @@ def _point(runs: Sequence[RunData], samples: Sequence[Samples], draws: int) -> P
         protocol=first.protocol[0],
         protocol_digest=first.protocol[1],
         label=first.row,
-        tps=_finite(summary.get("tps")),
+        tps=None if summary.get("tps_reused") else _finite(summary.get("tps")),  # no speed of a method
         batch_size=summary.get("batch_size"),
         device=str(summary.get("device") or ""),
         positions_per_token=positions / tokens if tokens and positions else None,
@@ -208,6 +208,7 @@ def _point(runs: Sequence[RunData], samples: Sequence[Samples], draws: int) -> P
         axis=str(run.get("axis") or ""),
         axis_value=_axis_value(run),
         train_seed="+".join(sorted({run.train_seed for run in runs} - {""})),
+        seed="+".join(sorted({str(run.run.get("seed", 0)) for run in runs})),
         revisions=_sum([run.revisions for run in runs]),
         remasks=_sum([run.remasks for run in runs]),
         **numbers,

@@ -131,13 +131,13 @@ def _scale(y_max: Any) -> str:
 
 
 def sentence(one: Comparison) -> str:
-    """What can be said of a pair: the words follow p after Holm's correction, the interval p before it."""
+    """The verdict on a pair: the words follow p after Holm's correction, the interval p before it."""
     numbers = f"{one.difference:+.1f}, 95 % interval {one.lo:+.1f} to {one.hi:+.1f}; p {_equals(one.p)}"
     numbers += f", {_equals(one.p_holm)} after Holm's correction" if one.p_holm != one.p else ""
     if one.p_holm < 0.05:
         ahead, behind = (one.row_a, one.row_b) if one.difference > 0 else (one.row_b, one.row_a)
         return f"{ahead} is ahead of {behind} in mean clipped AUP ({one.row_a} - {one.row_b} = {numbers})."
-    return f"{one.row_a} and {one.row_b} cannot be told apart in mean clipped AUP (difference {numbers})."
+    return f"{one.row_a} and {one.row_b} cannot be distinguished in mean clipped AUP (difference {numbers})."
 
 
 def _equals(p: float) -> str:

@@ -91,7 +91,7 @@ def show_path(path: Path) -> str:
 
 
 def read_runs(dirs: Sequence[Path]) -> tuple[list[RunData], list[Finding]]:
-    """All finished runs in or below `dirs`, and what was left out and why. A run that lies in two places counts once.
+    """All finished runs in or below `dirs`, and what was left out and why. A run stored in two places counts once.
 
     Raises UsageError (exit code 2) for a folder that does not exist.
     """

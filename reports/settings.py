@@ -68,7 +68,7 @@ def describe(table: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
 
 
 def table_sentences(findings: Sequence[Finding], suite: str, tasks: Sequence[str]) -> list[str]:
-    """What to print beside a table: equal differences of several tasks are said once."""
+    """What to print beside a table: equal differences of several tasks are printed once."""
     found: dict[str, list[str]] = {}
     for item in findings:
         if item.check == "different-settings" and item.suite == suite and item.tasks[0] in tasks:

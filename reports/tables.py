@@ -1,7 +1,7 @@
 """The papers' tables, regenerated from points: d3LLM's LLaDA, Dream and Dream-Coder tables, TAD's LLaDA and Dream.
 
 One row per method with TPF and accuracy of the point the paper's table shows (its first parallel point) and the AUP of
-all points in that paper's own cohort. Averages are over the tasks a row really has; the number stands beside them.
+all points in that paper's own cohort. Averages are over the tasks a row really has; the number is printed beside them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The boxes of a text: what stands in `\\boxed{}`, and whether the last one was closed."""
+"""The boxes of a text: the contents of `\\boxed{}`, and whether the last one was closed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLACEHOLDER = re.compile(
 
 
 class Box(NamedTuple):
-    """Where `\\boxed` stands in a text, and what it holds; None if it was not closed."""
+    """Where `\\boxed` occurs in a text, and what it holds; None if it was not closed."""
 
     start: int
     content: str | None

@@ -98,5 +98,5 @@ def process_results(doc: Doc, results: Sequence[str]) -> dict[str, float]:
 
 def judged(doc: Doc, program: str) -> tuple[str | None, str, str]:
     """(extracted program, sandbox outcome, detail) of a filtered response."""
-    said = verdict(doc, program)
-    return program or None, said.outcome, said.detail
+    found = verdict(doc, program)
+    return program or None, found.outcome, found.detail

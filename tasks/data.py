@@ -78,7 +78,7 @@ def read(task: str, source: Source, *, train: bool = False, rows_of: str | None 
 
 
 def _own_test(task: str, rows: list[Row]) -> list[Row]:
-    """Rows with `test` only where the task is scored by it: `tasks.codescore.test_of` takes it wherever it stands."""
+    """Rows with `test` only where the task is scored by it: `tasks.codescore.test_of` finds it in any column."""
     if "test" in dict(dataset_of(task).fields):
         return rows
     return [{name: value for name, value in row.items() if name != "test"} for row in rows]
@@ -127,7 +127,7 @@ def _folder(task: str, dataset: Dataset, source: Source, splits: Sequence[str]) 
         if not files[0].exists() and len(dataset.configs) > 1:
             files = sorted(root.glob(f"{dataset.folder}/*/{split}.jsonl")) or files
         if not files[0].exists():
-            raise TasksError(f"There is no {files[0]}, so {task} has no {split} rows. {_ways(task, dataset)}")
+            raise TasksUsageError(f"There is no {files[0]}, so {task} has no {split} rows. {_ways(task, dataset)}")
         rows: list[Row] = []
         places: list[str] = []
         for file in files:

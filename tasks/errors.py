@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+CLOSE = 0.66  # how alike, from 0 to 1, a known name has to be to be suggested
+
 
 class TasksError(Exception):
     """A failure with a sentence for the user (exit code 1): missing data, a broken row, no confinement."""
@@ -21,6 +23,6 @@ class TasksUsageError(TasksError):
 def unknown(kind: str, name: str, known: Iterable[str]) -> TasksUsageError:
     """An error that names the closest known name and then all of them."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=CLOSE)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return TasksUsageError(f"Unknown {kind} {name!r}.{hint} Known: {', '.join(names)}.")

@@ -56,11 +56,12 @@ STATES = re.compile(
 )
 RETURNS = re.compile(r"^\s*(?:return|yield) +\S", re.MULTILINE)
 _JOINS = re.compile(r"\s(?:is|and|or|in|not|if|for|as)(?:\s+([A-Za-z_]\w*))?$")
+_SLASHES = re.compile(r"\s+//\s+(?=[A-Za-z]+\s[A-Za-z])")  # another language's comment
 TAILS = 8  # statements with prose behind them that are looked at
 
 
 def without_tails(source: str) -> str:
-    """A source without the prose that stands behind its statements, on their lines."""
+    """A source without the prose that follows its statements on the same lines."""
     lines = source.split("\n")[:LINES]
     start = next((place for place, line in enumerate(lines) if BEGINS.match(line)), 0)
     for _ in range(TAILS):
@@ -82,7 +83,8 @@ def _code_of(line: str, before: list[str]) -> str | None:
     sentences = [
         cut for cut in cuts if (word := re.match(r"\s+([A-Z][a-z]*)\b(?![(.\[_])", line[cut:])) and word[1] not in known
     ]
-    for cut in [*sentences, *reversed(cuts)]:
+    slashes = [match.start() for match in _SLASHES.finditer(line)]
+    for cut in [*slashes, *sentences, *reversed(cuts)]:
         whole = line[:cut].rstrip()
         code = next((one for one in (whole, whole.rstrip(".,:;!")) if parse("\n".join([*before, one])) is not None), "")
         if not STATES.match(code):
@@ -137,8 +139,8 @@ def program(text: str, entries: Collection[str] = (), prompt: str = "", also: Co
 
     text: what the model wrote. entries: the functions under test. prompt: code that the text continues or repeats
     (HumanEval). also: helper names that the test uses. A block that defines an entry wins over one that does not; the
-    first wins among equals. The text is read as it stands; if that is not Python, also with its markers on lines of
-    their own (`tasks.fences.separated`), then without the prose behind a statement; the reading with most lines counts.
+    first wins among equals. The text is read unchanged; if that is not Python, also with its markers on lines of
+    their own (`tasks.fences.separated`), then without the prose after a statement; the reading with most lines counts.
     """
     clean, start = without_tags(normalise(text)), normalise(prompt)
     if not clean.strip():

@@ -1,4 +1,4 @@
-"""Where the code of a generated text stands: fenced blocks, and the markers that models glue to a line of code."""
+"""Where the code of a generated text is: fenced blocks, and the markers that models glue to a line of code."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ _BRACKETS = re.compile(r"\[/?(PYTHON|CODE|DONE|END|BEGIN|EOS|ANSWER|SOLUTION)\](
 _TAG = r"</?(?:code|pre|python|answer|solution)>"
 MARKER = re.compile(rf"{_TOKEN}|{_TAG}|\\(?:begin|end)\{{(?:code|lstlisting|verbatim|python)\}}")
 _GLUED = re.compile(rf"(?<=\S)[ \t]*(`{{3,}}|~{{3,}})[ \t]*(?:({PYTHON})[ \t]*(?=\n|$))?")
+_QUOTED = re.compile(r"^> ?(?=```|~~~)", re.MULTILINE)
+_QUOTE = re.compile(r"^> ?", re.MULTILINE)
+_SESSION = re.compile(r"^>>> (?:async |def |class |import |from \w+ import|@)", re.MULTILINE)
+_PROMPTS = re.compile(r"^(?:>>>|\.\.\.)(?: |$)", re.MULTILINE)
+_INLINE = re.compile(r"`((?:def|class|import) [^`\n]+)`")
+_ONE_LINE = re.compile(r"(?<=:)[ \t]+(?=def \w+\([^\n]*\)[^\n:]*:[ \t]*\S)")  # Here it is: def f(n): return n
 _ODD_SPACE = re.compile(r"[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u2060\ufeff]")
 
@@ -37,13 +43,20 @@ def without_tags(text: str) -> str:
 def separated(text: str) -> str:
     """A text with every marker on a line of its own, so that none takes a line of code with it.
 
-    Fences stay as fences; special tokens spelled as text and tags such as `</code>` become line ends, and what stands
-    behind an end-of-text token goes. No-break and invisible spaces, which Python refuses, become spaces and nothing.
+    Fences stay as fences; special tokens spelled as text and tags such as `</code>` become line ends, and what
+    follows an end-of-text token is dropped. Block-quote marks and the prompts of an interactive session (`>>>`) are
+    taken off the code, and a one-line function behind prose gets a line of its own. No-break spaces, which Python
+    refuses, become spaces; invisible ones go.
     """
     end = next((match.start() for match in _END.finditer(text) if text[: match.start()].strip()), len(text))
     text = text[:end]
     text = _INVISIBLE.sub("", _ODD_SPACE.sub(" ", text))
     text = MARKER.sub("\n", text)
+    if _QUOTED.search(text):
+        text = _QUOTE.sub("", text)
+    if _SESSION.search(text):
+        text = _PROMPTS.sub("", text)
+    text = _ONE_LINE.sub("\n", _INLINE.sub(r"\n\1\n", text))
     return _GLUED.sub(lambda match: f"\n{match[1][:3]}{match[2] or ''}" + ("" if match[2] else "\n"), text)
 
 

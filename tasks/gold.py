@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tasks.catalogue import dataset_of
 from tasks.loading import Loaded
 from tasks.scoring import Score, score
+from tasks.stops import first_stop
 
 
 def answer_of(doc: dict[str, Any], task: str) -> str:
@@ -20,11 +21,6 @@ def answer_of(doc: dict[str, Any], task: str) -> str:
 def name_of(doc: dict[str, Any], index: int) -> str:
     """A document's own id, or its place."""
     return str(doc.get("task_id", index))
-
-
-def cut(text: str, until: Sequence[str]) -> str:
-    """A text up to its first stop string."""
-    return text[: min((at for stop in until if (at := text.find(stop)) >= 0), default=len(text))]
 
 
 def rows(
@@ -38,7 +34,8 @@ def rows(
     task, until = loaded.protocol.task, loaded.protocol.until
 
     def one(doc: dict[str, Any]) -> Score:
-        return score(loaded, doc, cut(answer(doc) if answer else answer_of(doc, task), until))
+        text = answer(doc) if answer else answer_of(doc, task)
+        return score(loaded, doc, text[: first_stop(text, until)])
 
     docs = loaded.docs[:limit]
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:

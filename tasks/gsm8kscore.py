@@ -1,4 +1,4 @@
-"""Scores of GSM8K's kind of answer, one number: what a careful reader takes for the answer, compared as a number.
+"""Scores of GSM8K's kind of answer, one number: what an attentive reader takes for the answer, compared as a number.
 
 lm-eval's own filters take the last match of a pattern that needs no digit and knows no box (docs/footguns.md); the
 protocols of the reference repositories keep them, the fair and mini ones read with these.
@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from tasks.boxes import Box, last_box
-from tasks.numbers import NUMBER, number, plain, value, written
+from tasks.numbers import NUMBER, SPELLED, in_words, number, plain, value, written
 
 Doc = dict[str, Any]
 Filter = Callable[[list[list[str]], list[Doc]], list[list[str]]]
@@ -22,7 +22,10 @@ _FILLER = (
     r"(?:[:=\s(\[,~]|therefore\b|thus\b|then\b|hence\b|so\b|just\b|simply\b|exactly\b|equals?\b|to\b|about\b|now\b"
     r"|approximately\b|roughly\b|around\b|a total of\b|that\b|indeed\b|actually\b|only\b|is\b)*"
 )
-_MARK = re.compile(rf"(?<!#)####(?!#){_FILLER}(?={NUMBER.pattern.replace('(?P<', '(?P<mark_')})(?!\d+[.)]\s+[^\W\d])")
+_MARK = re.compile(
+    rf"(?<!#)####(?!#){_FILLER}(?={NUMBER.pattern.replace('(?P<', '(?P<mark_')}|(?i:{SPELLED.pattern}))"
+    r"(?!\d+[.)]\s+[^\W\d])"
+)
 _OPERATOR = re.compile(r"\s*(?:[A-Za-z]+\s*)?(?:[-+*/]|x(?=\s?\d)|=)\s*(?=[\d(.])")
 _MINUS = re.compile(r"(?:^|[\s=(:$])[-\u2212]\\?\$?$")  # right before a box: $-\boxed{4}$
 _ENDED = re.compile(r"(?<!#)####[ $]*[-+]?[\d,.]*\d(?=####|[A-Z][a-z]+ )")
@@ -67,13 +70,14 @@ def _boxed(text: str, box: Box) -> str | None:
 
 
 def _stated(text: str, at: int) -> Fraction | None:
-    """The number at a place, or the last result on the line of a calculation there: `9 * 2 = 18`.
+    """The number at a place, in digits or words, or the last result on the line of a calculation there: `9 * 2 = 18`.
 
     None for a calculation that is not worked out.
     """
     match = NUMBER.match(text, at)
     if match is None:
-        return None
+        spelled = SPELLED.match(text, at)
+        return in_words(spelled[0]) if spelled else None
     if not _OPERATOR.match(text, match.end()):
         return value(match)
     line = text[match.end() :].partition("\n")[0]

@@ -44,7 +44,7 @@ class Loaded:
         """One lm-eval request per document, in order: `.args[0]` is the prompt, `.doc_id` and `.doc` say of what.
 
         chat_template: the model's; needed when the protocol asks for one (ValueError otherwise). The shots are drawn
-        from the seed anew, so that the same call gives the same prompts.
+        from the seed again, so that the same call gives the same prompts.
         """
         if self.protocol.chat_template and chat_template is None:
             raise ValueError(f"The protocol {self.protocol.id} needs the model's chat template.")

@@ -17,7 +17,7 @@ from math_verify import parse, verify
 from tasks.boxes import boxes, last_box
 from tasks.numbers import number
 
-TINY = 1e-3  # below, six decimals do not tell numbers apart
+TINY = 1e-3  # below this, six decimals cannot distinguish numbers
 RELATIVE = 1e-4
 
 _PERCENT = re.compile(r"\\?%|\\(?:text|mathrm|textrm)\s*\{\s*(?:\\?%|per\s?cent)\s*\}|\bper\s?cent\b", re.IGNORECASE)
@@ -32,6 +32,8 @@ _STEPS = tuple(
         (r"^(-?\d{1,3}(?: \d{3})+(?:\.\d+)?)$", lambda match: match[1].replace(" ", "")),
         (r"^(-?\d+)\s+(\d+)\s*/\s*(\d+)$", r"\1\\frac{\2}{\3}"),
         (r"\.$", ""),
+        ("\u00b0", r"^\\circ "),
+        ("\\\\varnothing(?![A-Za-z])|\u2205", r"\\emptyset"),
     )
 )
 

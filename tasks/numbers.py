@@ -20,6 +20,10 @@ LONGEST = 200  # digits: what is longer is a model in a loop
 WORDS = {word: value for value, word in enumerate(_ONES.split())} | {
     word: 10 * tens for tens, word in enumerate(_TENS.split(), start=1)
 }
+SPELLED = re.compile(  # not the pronoun: "the answer is one of these"
+    rf"(?!one\b(?!\s*(?:[.!*]|$)))(?:{'|'.join(WORDS)})\b(?:[\s-]+(?:and\s)?(?:{'|'.join([*WORDS, *SCALES])})\b)*",
+    re.IGNORECASE,
+)
 
 _INTEGER = (
     r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d{1,3}(?:[ ']\d{3})+(?!\d)|\d{1,2}(?:,\d{2})+,\d{3}(?!\d)|\d+)"  # the third: lakh
@@ -28,9 +32,10 @@ _DECIMAL = rf"(?:{_INTEGER}(?:\.\d+)?|(?<![.\w])\.\d+)"
 NUMBER = re.compile(
     r"(?:(?<![\w)}\]%.!-])(?P<sign>[-+])(?=[\d.])|(?<![A-Za-z\d_^])(?<!\d\.)(?=[\d.]))(?:"
     r"(?P<hour>\d{1,2}):(?P<minutes>\d\d)(?!\d)"
-    r"|(?P<whole>\d+)\s(?:and\s)?(?P<top>\d+)\s?/\s?(?P<bottom>\d+)(?![\d.])"
+    r"|(?P<whole>\d+)[ \t]{1,3}(?:and[ \t]{1,3})?(?P<top>\d+)\s?/\s?(?P<bottom>\d+)(?!\d|\.\d)"
     rf"|(?P<over>{_DECIMAL})\s?/\s?(?P<under>{_DECIMAL})(?!\d)"
-    r"|(?<!\d,)(?P<comma>\d+,\d{1,2})(?![,\d])"
+    r"|(?<!\d,)(?P<comma>\d+,\d{1,2}|\d{1,3}(?:\.\d{3})+,\d{1,2})(?![,\d])"
+    r"|(?P<dots>\d{1,3}(?:\.\d{3}){2,})(?![.,]?\d)"
     rf"|(?P<plain>{_DECIMAL})(?:\s?[x*]\s?10\s?\^\s*(?P<power>[-+]?\d{{1,2}})(?!\d)"
     r"|[eE](?P<exponent>[-+]?\d{1,2})(?![\w.]))?"
     rf")(?:\s{{0,3}}-?(?P<scale>{'|'.join(SCALES)})s?\b)?",
@@ -55,7 +60,7 @@ def _fraction(match: re.Match[str]) -> str:
     return f" {top}/{bottom} "
 
 
-_CHARACTERS = str.maketrans(dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\ufe63", "-") | {"\u2019": "'"})
+_CHARACTERS = str.maketrans(dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\ufe63", "-") | {"\u2019": "'", "\u066c": ","})
 _BEFORE = _steps(
     (r"[\u200b-\u200f\u2060\ufeff]", ""),  # invisible characters
     (r"[\u00b2\u00b3\u00b9\u2070-\u207f]+", ""),  # exponents of units, footnotes
@@ -63,7 +68,14 @@ _BEFORE = _steps(
 )
 _LATEX = _steps(
     (r"\u2044", "/"),
-    (r"(?<=\d)(?:\{\s*,\s*\}|\\,|,\s?\\!|\\,\s)\s?(?=\d{3})", ","),  # thousands separators
+    (
+        r"(?<=\d)(?:\\!)*(?:\{\s*\\?,\s*\}|\\text\s*\{\s*,\s*\}|\\,|(?<=\\!),|,(?=\s?\\!))(?:\s?\\!)*\s?(?=\d{3})",
+        ",",
+    ),  # thousands separators
+    (
+        r"\\(?:color|fontsize)\s*\{\w+\}|\\(?:tiny|small|normalsize|large|Large|LARGE|huge|Huge|bfseries)(?![A-Za-z])",
+        " ",
+    ),
     (r"\\[ ;:!>,]|(?<!\\)~|\\q?quad\b|\\[()\[\]]|\\(?:left|right|displaystyle|textstyle|bf|rm)(?![A-Za-z])", " "),
     (r"\\(?:times|cdot|ast)\b|\u00d7|\u22c5", "*"),
     (r"\\div\b|\u00f7", "/"),
@@ -73,6 +85,11 @@ _LATEX = _steps(
 )
 _NESTED = _steps((_STYLES, r" \1 "), (_FRACTION, _fraction))
 _AFTER = _steps(
+    (
+        r"\^\s*\{?\s*(?:st|nd|rd|th)\b\s*\}?|(?<=\d)\s*\\over(?![A-Za-z])\s*(?=\d)",
+        lambda match: "/" if "over" in match[0] else " ",
+    ),
+    (r"(?:\bnegative|(?:^|(?<=[=:({])|(?<=\bis))\s*\bminus)\s+(?=\$?[\d.])", " -"),
     (r"(?<=[A-Za-z}])\s*\^\s*(?:\{\s*[-+]?\d+\s*\}|[-+]?\d+)", " "),  # exponents of units and of variables
     (rf"({_CURRENCY}\s?[\d.,]*\d)\s?[kK]\b", r"\1 thousand"),
     (rf"({_CURRENCY}\s?[\d.,]*\d)\s?M\b", r"\1 million"),
@@ -131,7 +148,9 @@ def _value(match: re.Match[str]) -> Fraction | None:
     if match["over"] is not None:
         return _digits(match["over"]) / _digits(match["under"])
     if match["comma"] is not None:
-        return Fraction(match["comma"].replace(",", "."))
+        return Fraction(match["comma"].replace(".", "").replace(",", "."))
+    if match["dots"] is not None:
+        return Fraction(match["dots"].replace(".", ""))
     return _digits(match["plain"]) * Fraction(10) ** int(match["power"] or match["exponent"] or 0)
 
 
@@ -149,15 +168,20 @@ _ASIDE = re.compile(
 )
 
 
+_ALSO = re.compile(r"(?:[,;]\s|\band\b|\bor\b)(?!\s*\d[\d.,]*\s?[-+*/])")
+_PART = re.compile(r"\s(?:and\sa\s)?(?:half|halves|(?:third|fourth|fifth|sixth|eighth|tenth)s?)\b", re.IGNORECASE)
+
+
 def number(text: str) -> Fraction | None:
     """The one number that an expression states, None if it states none or several: `x = 18`, `18\\text{ apples}`.
 
     Units and words do not matter, nor does a side remark (`18 in 2 boxes`); of an equation the last side counts. A
     sum or product that is not worked out states none.
     """
-    sides = re.sub(r"(?<=\d), (?=\d{3}(?!\d))", ",", plain(text)).strip().rstrip("=").split("=")
-    if any(re.search(r"[,;]\s|\band\b|\bor\b", side) for side in sides[1:-1]):
-        return None  # x = 1, y = 2
+    spaced = re.sub(r"[ \t]+", " ", plain(text))
+    sides = re.sub(r"(?<=\d), (?=\d{3}(?!\d))", ",", spaced).strip().rstrip("=").split("=")
+    if any(_ALSO.search(side) for side in sides[1:-1]):
+        return None  # x = 1, y = 2; but 16 - 7 = 9, 9 * 2 = 18
     last = re.sub(r"^\s*([-+])\s+(?=[\d.])", r"\1", sides[-1])
     matches = list(NUMBER.finditer(last))
     if not matches:
@@ -176,7 +200,10 @@ def number(text: str) -> Fraction | None:
 def in_words(text: str) -> Fraction | None:
     """A number written in words, `twenty-four dollars`; None if the text has none, or several."""
     total, part, numbers, inside = 0, 0, 0, False
-    for word in re.findall(r"[a-z]+", text.lower()):
+    for match in re.finditer(r"[a-z]+", text.lower()):
+        word = match[0]
+        if word in WORDS and _PART.match(text, match.end()):
+            return None  # one half
         if word in WORDS:
             numbers += not inside
             part += WORDS[word]

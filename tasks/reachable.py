@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import builtins
+import symtable
+import sys
 import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -43,7 +46,7 @@ def error_line(source: str) -> int | None:
 
 
 def compiles(node: ast.stmt) -> bool:
-    """Whether a top-level statement stands where Python allows it: a `return` outside a function parses, no more."""
+    """Whether Python allows this statement at top level: a `return` outside a function parses but does not compile."""
     try:
         with PARSING, warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -61,15 +64,16 @@ def looks_like_code(text: str) -> bool:
     return parse("def _():\n" + text if first[:1] in (" ", "\t") else text) is not None
 
 
-def names(node: ast.AST) -> tuple[set[str], set[str]]:
-    """(names a top-level statement binds or changes, names it mentions)."""
+def names(node: ast.stmt) -> tuple[set[str], set[str]]:
+    """(names a top-level statement binds or changes, names of the module it looks up)."""
+    used = _looked_up(node)
     if isinstance(node, DEFINITION):
-        return {node.name}, {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+        return {node.name}, used
     bound: set[str] = set()
-    used: set[str] = set()
     for inner in ast.walk(node):
         if isinstance(inner, ast.Name):
-            (bound if isinstance(inner.ctx, ast.Store | ast.Del) else used).add(inner.id)
+            if isinstance(inner.ctx, ast.Store | ast.Del):
+                bound.add(inner.id)
         elif isinstance(inner, ast.Attribute | ast.Subscript) and isinstance(inner.ctx, ast.Store):
             bound |= {part.id for part in ast.walk(inner.value) if isinstance(part, ast.Name)}
         elif isinstance(inner, DEFINITION):
@@ -77,6 +81,27 @@ def names(node: ast.AST) -> tuple[set[str], set[str]]:
         elif isinstance(inner, ast.alias):
             bound.add((inner.asname or inner.name).split(".")[0])
     return bound, used
+
+
+def _looked_up(node: ast.stmt) -> set[str]:
+    """The names of the module that a statement mentions: not the parameters and local variables of its functions."""
+    mentioned = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+    try:
+        with PARSING:
+            table = symtable.symtable(ast.unparse(node), "<answer>", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return mentioned
+    tables, found = [table], mentioned & DYNAMIC
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        outside = table.get_type() != "function"  # in a class body a name may be the module's until it is bound
+        found |= {one.get_name() for one in table.get_symbols() if one.is_global() or (outside and one.is_referenced())}
+    return found & mentioned | _declared_global(node)
+
+
+def _declared_global(node: ast.AST) -> set[str]:
+    return {name for inner in ast.walk(node) if isinstance(inner, ast.Global) for name in inner.names}
 
 
 @dataclass
@@ -110,7 +135,7 @@ class _Program:
     def kept(self, node: ast.stmt) -> bool:
         """Whether the statement is part of the result, once everything needed is known."""
         if isinstance(node, ast.Import | ast.ImportFrom):
-            return bool(self.names[node][0] & self.needed) or any(alias.name == "*" for alias in node.names)
+            return bool(self.names[node][0] & self.needed) or (_is_star(node) and self._needs_star(node))
         if isinstance(node, ast.Expr) or _is_main(node):
             return self.sets_up(node)
         if isinstance(node, ast.Assert):
@@ -118,6 +143,13 @@ class _Program:
         if isinstance(node, DEFINITION) and not node.decorator_list and node.name in self.needed:
             return self.last[node.name] is node or not self._redefined(node.name)
         return bool(self.names[node][0] & self.needed) or self.sets_up(node)
+
+    def _needs_star(self, node: ast.stmt) -> bool:
+        """Whether `from module import *` may matter: the module is Python's own, or nothing else binds a used name."""
+        if str(getattr(node, "module", "")).partition(".")[0] in {*sys.stdlib_module_names, "numpy"}:
+            return True
+        used = {name for bound, used in self.names.values() if bound & self.needed for name in used}
+        return bool(used & DYNAMIC) or any(name not in self.last and not hasattr(builtins, name) for name in used)
 
     def sets_up(self, node: ast.stmt) -> bool:
         """Whether a statement may change a needed object that it does not bind (`memo.append(1)`, a loop over it)."""
@@ -195,7 +227,9 @@ def reachable(source: str, entries: Collection[str]) -> str:
     found = {node: names(node) for node in body}
     last = {name: node for node, (bound, _) in found.items() if not isinstance(node, ast.Expr) for name in bound}
     plain = (node for node in body if not isinstance(node, (*DEFINITION, ast.Import, ast.ImportFrom)))
-    data = {name for node in plain for name in found[node][0]}
+    declared = {name: node for node in body for name in _declared_global(node)}  # K in `def setup(): global K; K = 2`
+    last = {**declared, **last}
+    data = {name for node in plain for name in found[node][0]} | set(declared)
     imported = {name for name, node in last.items() if isinstance(node, ast.Import | ast.ImportFrom)}
     wanted = {name for name in entries if name in last}
     program = _Program(found, last, data, imported, wanted, set(wanted or last))
@@ -210,6 +244,10 @@ def reachable(source: str, entries: Collection[str]) -> str:
 
 def _is_future(node: ast.stmt) -> bool:
     return isinstance(node, ast.ImportFrom) and node.module == "__future__"
+
+
+def _is_star(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
 
 
 def _is_main(node: ast.AST) -> bool:

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+import typer
 import yaml
 from typer.testing import CliRunner
 
@@ -99,6 +101,45 @@ def test_nobody_is_told_to_install_from_an_index_that_lacks_the_package() -> Non
 def test_no_page_shows_an_id_that_another_version_of_the_code_will_not_give() -> None:
     shown = {page.name for page in TEXTS if re.search(r"results/runs(/\w+){3}/[0-9a-f]{12}\b", page.read_text("utf-8"))}
     assert not shown
+
+
+def _click_commands() -> Iterator[tuple[str, Any]]:
+    """(name, click's own command) of every verb, as typer builds it for the terminal."""
+    found = typer.main.get_command(cli.app)
+    for name, command in found.commands.items():  # type: ignore[attr-defined]
+        children = getattr(command, "commands", None)
+        if children is None:
+            yield name, command
+        else:
+            yield from ((f"{name} {child}", sub) for child, sub in children.items())
+
+
+@pytest.mark.parametrize(("name", "command"), [pytest.param(*pair, id=pair[0]) for pair in _click_commands()])
+def test_the_command_line_page_has_the_options_that_the_parser_takes(name: str, command: Any) -> None:
+    """Compared with the parser itself: the page's generator and its own check could share a mistake."""
+    _, _, rest = (DOCS / "cli.md").read_text(encoding="utf-8").partition(f"# harness {name}\n")
+    part = re.split(r"^#", rest, maxsplit=1, flags=re.MULTILINE)[0]
+    rows = [[cell.strip() for cell in line.replace("\\|", "/").split("|")[1:-1]] for line in part.splitlines()]
+    shown = {cells[0]: cells[2] for cells in rows if len(cells) == 3 and cells[0].startswith("`-")}
+    options = {flag for cell in shown for flag in re.findall(r"(?<![\w-])--?[a-z][\w-]*", cell)}
+    params = [
+        one for one in command.params if one.param_type_name == "option" and not one.hidden and one.name != "help"
+    ]
+    assert options == {flag for one in params for flag in (*one.opts, *one.secondary_opts)}
+    assert all(shown.values()), "an option without a word of help"
+    for one in params:
+        (said,) = (text for cell, text in shown.items() if one.opts[0] in re.findall(r"--?[a-z][\w-]*", cell))
+        assert " ".join((one.help or "").split()).replace("|", "/") in said
+
+
+def test_there_is_one_folder_for_reports() -> None:
+    """Commands leave it to the default, or name a folder of their own under the same roof."""
+    for page in TEXTS:
+        for words in _commands(page):
+            if words[0] == "report" and "--out" in words:
+                assert words[words.index("--out") + 1].startswith(("out/", "DIR", "results/mini")), (
+                    f"{page.name}: {words}"
+                )
 
 
 def test_the_command_line_page_has_every_verb() -> None:

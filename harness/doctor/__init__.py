@@ -7,47 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
 
+from harness.doctor.finding import Finding, Setup
 from harness.errors import unknown
+
+__all__ = ["Finding", "Setup", "checks"]
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One line of the doctor's report.
-
-    state: `ok`; `optional` (not needed for what was requested); `missing` (what was requested cannot run).
-    says: what was found. fix: the command, or the step, that solves it; empty when nothing has to be done.
-    """
-
-    check: str
-    state: str
-    says: str
-    fix: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """A row for tables and JSON."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user wants to run. device and dtype as on the command line; offline: make no network request."""
-
-    suite: str | None = None
-    checkpoint: str | None = None
-    adapter: str | None = None
-    device: str = "auto"
-    dtype: str = "auto"
-    batch_size: int = 16
-    gen_length: int = 256
-    offline: bool = False
-
-
-def checks(request: Request) -> Iterator[Finding]:
+def checks(setup: Setup) -> Iterator[Finding]:
     """The findings, cheapest first: the machine, then the requirements of the suite or the given checkpoint.
 
     Raises UsageError for an unknown suite, device or dtype before anything is checked.
@@ -56,15 +25,15 @@ def checks(request: Request) -> Iterator[Finding]:
     from harness.suites import load_suite
     from methods.backbones.memory import ITEM
 
-    suite = load_suite(request.suite) if request.suite else None
-    if not _DEVICE.fullmatch(request.device):
-        raise unknown("device", request.device, ["auto", "cpu", "cuda", "cuda:0", "mps"])
-    if machine.dtype(request) not in ITEM:
-        raise unknown("dtype", request.dtype, ["auto", *ITEM])
-    yield from machine.findings(request)
-    if request.checkpoint is not None:
-        yield from checkpoints.of_source("--checkpoint", request.checkpoint, request.adapter, request, suite=suite)
+    suite = load_suite(setup.suite) if setup.suite else None
+    if not _DEVICE.fullmatch(setup.device):
+        raise unknown("device", setup.device, ["auto", "cpu", "cuda", "cuda:0", "mps"])
+    if machine.dtype(setup) not in ITEM:
+        raise unknown("dtype", setup.dtype, ["auto", *ITEM])
+    yield from machine.findings(setup)
+    if setup.checkpoint is not None:
+        yield from checkpoints.of_source("--checkpoint", setup.checkpoint, setup.adapter, setup, suite=suite)
     elif suite is not None:
-        yield from checkpoints.of_suite(suite, request)
-    elif request.adapter is not None:
-        yield checkpoints.adapter_of("given", request.adapter, request)
+        yield from checkpoints.of_suite(suite, setup)
+    elif setup.adapter is not None:
+        yield checkpoints.adapter_of("given", setup.adapter, setup)

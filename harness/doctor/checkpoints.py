@@ -7,26 +7,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.doctor import Finding, Request, machine
+from harness.doctor import machine
+from harness.doctor.finding import Finding, Setup
 from harness.doctor.machine import GB
 from methods.errors import MethodsError
 
 if TYPE_CHECKING:
     from harness.suites import Suite
-    from methods.backbones.config import Shape
+    from methods.backbones.config import ModelConfig
 
 SILENT = "the hub does not answer from this machine"
 
 
-def of_suite(suite: Suite, request: Request) -> Iterator[Finding]:
+def of_suite(suite: Suite, setup: Setup) -> Iterator[Finding]:
     """Every checkpoint that the suite names, and the reason where it names none for a method."""
     sizes: set[int] = set()
     for key, ref in suite.checkpoints.items():
-        adapter = request.adapter or ref.adapter
-        for finding in of_source(f"{suite.name}.{key}", ref.source, adapter, request, sizes, suite):
+        adapter = setup.adapter or ref.adapter
+        for finding in of_source(f"{suite.name}.{key}", ref.source, adapter, setup, sizes, suite):
             yield finding
             if SILENT in finding.says:  # one time-out is enough
-                request = replace(request, offline=True)
+                setup = replace(setup, offline=True)
     for key, note in suite.unpublished.items():
         fix = f"harness run --suite {suite.name} … --checkpoint FOLDER_OR_HUB_ID"
         yield Finding(f"{suite.name}.{key}", "optional", note, fix)
@@ -36,7 +37,7 @@ def of_source(
     name: str,
     source: str,
     adapter: str | None,
-    request: Request,
+    setup: Setup,
     sizes: set[int] | None = None,
     suite: Suite | None = None,
 ) -> Iterator[Finding]:
@@ -53,25 +54,25 @@ def of_source(
         yield Finding(name, "missing", str(error), "hf download ORG/NAME, then --checkpoint with the folder it prints")
         return
     folder = hub.cached(place, revision) if kind == "hub" else None
-    shape = published.find(place) if kind == "hub" else None
+    config = published.find(place) if kind == "hub" else None
     try:
         folder = folder if kind == "hub" else hub.locate(source)
         if folder is not None:
-            shape = inspect(folder)
-            yield Finding(name, "ok", f"{source} is in {folder}, complete, {shape.arch}")
+            config = inspect(folder)
+            yield Finding(name, "ok", f"{source} is in {folder}, complete, {config.arch}")
     except MethodsError as error:
         yield Finding(name, "missing", str(error), f"hf download {place}" if kind == "hub" else "")
         return
-    if shape is not None and suite is not None and (other := other_arch(source, shape.arch, suite)):
+    if config is not None and suite is not None and (other := other_arch(source, config.arch, suite)):
         yield Finding(f"{name} architecture", "missing", *other)
     if folder is None:
-        yield download(name, place, revision, shape, request)
+        yield download(name, place, revision, config, setup)
     if adapter is not None:
-        yield adapter_of(name, adapter, request)
-    if shape is not None and parameters(shape) not in (sizes or ()):
-        yield memory_of(name, shape, request)
+        yield adapter_of(name, adapter, setup)
+    if config is not None and parameters(config) not in (sizes or ()):
+        yield memory_of(name, config, setup)
         if sizes is not None:
-            sizes.add(parameters(shape))
+            sizes.add(parameters(config))
 
 
 def other_arch(source: str, arch: str, suite: Suite) -> tuple[str, str] | None:
@@ -87,40 +88,40 @@ def other_arch(source: str, arch: str, suite: Suite) -> tuple[str, str] | None:
     try:
         check_arch(suite, "dllm", source, arch)
     except UsageError as error:
-        said, _, way = str(error).partition("; ")
-        return f"{said}.", way
+        problem, _, way = str(error).partition("; ")
+        return f"{problem}.", way
     return None
 
 
-def inspect(folder: Path) -> Shape:
-    """The shape of a checkpoint folder, after every name, shape and special id was checked from the files' headers.
+def inspect(folder: Path) -> ModelConfig:
+    """The config of a checkpoint folder, its tensor names, shapes and special ids checked from the files' headers.
 
     Raises MethodsError naming file and tensor.
     """
     from methods.backbones import files, special
-    from methods.backbones.config import read_shape
+    from methods.backbones.config import model_config
     from methods.backbones.tensor_names import expected, to_module
 
-    config = files.read_config(folder)
-    shape = read_shape(config, str(folder / "config.json"))
-    files.plan(folder, expected(shape), lambda tensor: to_module(tensor, shape.arch))
-    special.resolve(shape.arch, shape.vocab, config, folder)
-    return shape
+    raw = files.read_config(folder)
+    config = model_config(raw, str(folder / "config.json"))
+    files.plan(folder, expected(config), lambda tensor: to_module(tensor, config.arch))
+    special.resolve(config.arch, config.vocab, raw, folder)
+    return config
 
 
-def download(name: str, hub_id: str, revision: str | None, shape: Shape | None, request: Request) -> Finding:
+def download(name: str, hub_id: str, revision: str | None, config: ModelConfig | None, setup: Setup) -> Finding:
     """The size of a download, and whether the hub answers."""
     from methods.backbones.memory import weight_bytes
 
     tail = f" --revision {revision}" if revision else ""
     fix = f"hf download {hub_id}{tail}"
-    size = weight_bytes(shape, "bfloat16") if shape else 0
+    size = weight_bytes(config, "bfloat16") if config else 0
     says = f"{hub_id} is not on this machine" + (f": {size / GB:.1f} GB to download" if size else "")
     free = machine.free(machine.hub_cache())
     if size > free:
         fix = f"HF_HOME=/a/larger/disk {fix}"
         says += f", {free / GB:.1f} GB are free in {machine.hub_cache()}"
-    access = hub_access(hub_id, revision, request.offline)
+    access = hub_access(hub_id, revision, setup.offline)
     return Finding(name, "missing", f"{says}; {access[0]}" if access[0] else says, access[1] or fix)
 
 
@@ -146,7 +147,7 @@ def hub_access(hub_id: str, revision: str | None, offline: bool) -> tuple[str, s
     return "", ""
 
 
-def adapter_of(name: str, adapter: str, request: Request) -> Finding:
+def adapter_of(name: str, adapter: str, setup: Setup) -> Finding:
     """A LoRA adapter: present or to be downloaded, and peft to read it."""
     from methods.backbones import hub
 
@@ -157,35 +158,35 @@ def adapter_of(name: str, adapter: str, request: Request) -> Finding:
     except MethodsError as error:
         return Finding(f"{name} adapter", "missing", str(error))
     if kind == "hub" and hub.cached(place, revision) is None:
-        blocked, fix = hub_access(place, revision, request.offline)
+        blocked, fix = hub_access(place, revision, setup.offline)
         says = f"{place} is not on this machine" + (f"; {blocked}" if blocked else "")
         return Finding(f"{name} adapter", "missing", says, fix or f"hf download {place}")
     return Finding(f"{name} adapter", "ok", adapter)
 
 
-def memory_of(name: str, shape: Shape, request: Request) -> Finding:
+def memory_of(name: str, config: ModelConfig, setup: Setup) -> Finding:
     """Weights and working memory of a batch of this length against what is free; the dtype or batch that would fit."""
     from methods.backbones.memory import ITEM, free_bytes, weight_bytes, working_bytes
 
-    where, kind = machine.device(request), machine.dtype(request)
+    where, kind = machine.device(setup), machine.dtype(setup)
     if kind not in ITEM:
         return Finding(f"{name} memory", "missing", f"unknown dtype {kind}", f"--dtype {' | '.join(ITEM)}")
-    canvas = min(shape.positions, 1024 + request.gen_length)
+    canvas = min(config.positions, 1024 + setup.gen_length)
     have = machine.gpus()[0].free if where == "cuda" and machine.gpus() else free_bytes("cpu")
 
     def need(dtype: str, rows: int) -> int:
         compute = dtype if dtype in ("float32", "bfloat16", "float16") else "bfloat16"
-        return weight_bytes(shape, dtype) + working_bytes(shape, rows, canvas, compute, request.gen_length)
+        return weight_bytes(config, dtype) + working_bytes(config, rows, canvas, compute, setup.gen_length)
 
-    weights, total = weight_bytes(shape, kind), need(kind, request.batch_size)
+    weights, total = weight_bytes(config, kind), need(kind, setup.batch_size)
     says = (
-        f"{kind} on {where}: weights {weights / GB:.1f} GB, with batch {request.batch_size} of {canvas} tokens "
+        f"{kind} on {where}: weights {weights / GB:.1f} GB, with batch {setup.batch_size} of {canvas} tokens "
         f"{total / GB:.1f} GB at most; {have / GB:.1f} GB are free"
     )
     if total <= have:
         return Finding(f"{name} memory", "ok", says)
-    for rows in dict.fromkeys((request.batch_size, 4, 1)):
+    for rows in dict.fromkeys((setup.batch_size, 4, 1)):
         for dtype in (kind, "bfloat16", "int8", "nf4"):
-            if rows <= request.batch_size and need(dtype, rows) <= have:
+            if rows <= setup.batch_size and need(dtype, rows) <= have:
                 return Finding(f"{name} memory", "missing", says, f"--batch-size {rows} --dtype {dtype}")
     return Finding(f"{name} memory", "missing", says, "a larger machine, or --suite tiny_a2d, or --suite mini")

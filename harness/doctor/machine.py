@@ -12,7 +12,7 @@ from functools import cache
 from importlib import metadata, util
 from pathlib import Path
 
-from harness.doctor import Finding, Request
+from harness.doctor.finding import Finding, Setup
 
 GB = 1_000_000_000
 OPTIONAL = {
@@ -22,7 +22,7 @@ OPTIONAL = {
 }
 
 
-def findings(request: Request) -> Iterator[Finding]:
+def findings(setup: Setup) -> Iterator[Finding]:
     """All checks of the machine."""
     yield Finding("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     yield from packages()
@@ -30,7 +30,7 @@ def findings(request: Request) -> Iterator[Finding]:
         found = version(name)
         yield Finding(name, "ok", found) if found else Finding(name, "optional", f"not installed: no {what}", fix)
     yield processor()
-    yield gpu(request)
+    yield gpu(setup)
     yield flash()
     yield sandbox()
     yield disk()
@@ -102,23 +102,23 @@ def gpus() -> tuple[Gpu, ...]:
     return tuple(Gpu(name, int(total) << 20, int(free) << 20, driver) for name, total, free, driver in rows)
 
 
-def device(request: Request) -> str:
+def device(setup: Setup) -> str:
     """`cuda` or `cpu`: what `--device auto` will choose here."""
-    if request.device != "auto":
-        return "cuda" if request.device.startswith("cuda") else "cpu"
+    if setup.device != "auto":
+        return "cuda" if setup.device.startswith("cuda") else "cpu"
     return "cuda" if gpus() and "+cpu" not in version("torch") else "cpu"
 
 
-def dtype(request: Request) -> str:
+def dtype(setup: Setup) -> str:
     """What `--dtype auto` will choose here, and short names written out."""
-    if request.dtype == "auto":
-        return "bfloat16" if device(request) == "cuda" else "float32"
-    return {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}.get(request.dtype, request.dtype)
+    if setup.dtype == "auto":
+        return "bfloat16" if device(setup) == "cuda" else "float32"
+    return {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}.get(setup.dtype, setup.dtype)
 
 
-def gpu(request: Request) -> Finding:
+def gpu(setup: Setup) -> Finding:
     """Whether CUDA can be used: a driver, a GPU, and a torch built for it."""
-    wanted = "missing" if request.device.startswith("cuda") else "optional"
+    wanted = "missing" if setup.device.startswith("cuda") else "optional"
     if not gpus():
         says = "no NVIDIA GPU or no driver (nvidia-smi finds none): everything runs on the CPU, 8B models very slowly"
         return Finding("cuda", wanted, says, "use --suite mini or tiny_a2d here, or a machine with a GPU")

@@ -14,7 +14,7 @@ class Profile:
     distil_steps: by recipe, 0 = the recipe's own. points: `harness sweep --points` by method; else the method's own.
     extra_seeds: by recipe, seeds beside the regeneration's own and counted from it, for the spread.
     deltas: values of TAD's delta beside TAD-Quality's, each trained as long as TAD-Quality; together the ablation.
-    note: stands above every table of the report.
+    note: printed above every table of the report.
     """
 
     name: str

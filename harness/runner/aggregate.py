@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.errors import UserError
-from harness.metrics import unscored
 from harness.runner.job import Job
+from harness.stats import unscored
 
 TOLERANCE = 1e-6  # percent
 

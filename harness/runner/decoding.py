@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from harness.errors import UserError
+from harness.runner.spec import REUSE_MB
 
 Decode = Callable[..., Iterator[Any]]
 _WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
@@ -27,14 +30,17 @@ def decode_all(
     *,
     halved: Callable[[int, int], None],
     decode: Decode | None = None,
+    reuse_mb: float = REUSE_MB,
+    note: Callable[[str], None] = warnings.warn,
 ) -> Iterator[Any]:
     """`methods.decoding.decode` over `requests`, in order of completion; `Result.index` is into `requests`.
 
     When memory runs out, the finished rows stay, the others start again at half the batch size and
     `halved(before, now)` is called. A row's tokens do not depend on the batch, so they are the same.
+    reuse_mb, note: see `methods.decoding.decode`.
     Raises UserError when even one row does not fit.
     """
-    run = decode or _engine()
+    run = decode or partial(_engine(), reuse_mb=reuse_mb, note=note)
     waiting = list(range(len(requests)))
     while waiting:
         finished: set[int] = set()

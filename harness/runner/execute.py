@@ -23,6 +23,7 @@ from harness.runner.spec import RunSpec
 from harness.runner.state import Event, Outcome, Progress, RunState, failed
 
 __all__ = ["Event", "Outcome", "execute"]
+_REPORTED: set[str] = set()
 
 
 def execute(
@@ -34,8 +35,9 @@ def execute(
 ) -> list[Outcome]:
     """Bring every spec to a finished run and say how it went, in the order of `specs`.
 
-    Stored samples are kept, missing ones decoded; specs that share model and task are decoded together, in the order
-    given. A spec that fails does not stop the others. KeyboardInterrupt passes through; finished samples are stored.
+    Stored samples are kept, missing ones decoded; specs that share model and task are decoded together, and a canvas
+    that several of them meet is computed once. A spec that fails does not stop the others. KeyboardInterrupt passes
+    through; finished samples are stored.
     ranks: the group of processes that all call this with the same specs and share the samples (`harness.distributed`).
     """
     models = model_cache or ModelCache()
@@ -102,10 +104,16 @@ def _decode(runs: list[RunState]) -> None:
                 _store(run, too_long(run.job, prompt))
     job = runs[0].job
     scorer = Scorer(background=job.choice.protocol.metric == "pass@1")
-    batch_size = min(run.job.spec.batch_size for run in runs)
     try:
-        requests = [request(run.job, prompt) for run, prompt in work]
-        for result in decode_all(job.backbone, requests, batch_size, halved=lambda old, new: _halved(runs, old, new)):
+        results = decode_all(
+            job.backbone,
+            [request(run.job, prompt) for run, prompt in work],
+            min(run.job.spec.batch_size for run in runs),
+            halved=lambda old, new: _halved(runs, old, new),
+            reuse_mb=min(run.job.spec.reuse_mb for run in runs),
+            note=lambda text: _once(runs[0], text),
+        )
+        for result in results:
             run, prompt = work[result.index]
             for ready in scorer.submit(_finisher(run, prompt, result)):
                 _store(*ready)
@@ -128,6 +136,13 @@ def _store(run: RunState, line: dict[str, Any]) -> None:
     run.collect_parts()
     if run.parts is not None and run.done == run.total:
         run.outcome = run.outcome or finish(run)
+
+
+def _once(run: RunState, text: str) -> None:
+    """Report `text` unless this process has done so, for whatever run."""
+    if text not in _REPORTED:
+        _REPORTED.add(text)
+        run.report(text)
 
 
 def _halved(runs: list[RunState], before: int, now_: int) -> None:

@@ -6,12 +6,14 @@ Everything the user can get wrong is found here, before a run folder is touched.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.closure.runs import code_version
-from harness.errors import UsageError
+from harness.documents import chosen, limit, samples
+from harness.errors import UsageError, unknown
 from harness.generation import check_length, context_length
 from harness.labels import row_label
 from harness.packages import check_packages
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from methods.method import Method
     from tasks.loading import Loaded
     from tasks.protocols import Protocol
+
+YAML = (".yaml", ".yml")
 
 
 @dataclass
@@ -62,28 +66,60 @@ class Job:
     def spec(self) -> RunSpec:
         return self.choice.spec
 
+    @property
+    def documents(self) -> Sequence[int]:
+        """The ids of the documents that the spec asks for."""
+        return chosen(self.run["n_docs"], self.spec.limit, self.spec.samples)
+
 
 def choose(spec: RunSpec) -> Choice:
     """Look up every name of a spec and check every value; imports no torch.
 
-    Raises UsageError (or the room's own error with exit code 2) naming the closest known name or the allowed range.
+    Raises UsageError (or the package's own error with exit code 2) naming the closest known name or the allowed range.
     """
     check_packages()
     from harness.suites import check_arch, load_suite
     from methods.backbones.peek import known_arch
-    from tasks import protocols
 
     suite = load_suite(spec.suite)
     method = registry.get(spec.method)
     if spec.batch_size < 1:
         raise UsageError(f"--batch-size {spec.batch_size} is not allowed: it is an integer of at least 1.")
-    if spec.limit is not None and spec.limit < 1:
-        raise UsageError(f"--limit {spec.limit} is not allowed: it is an integer of at least 1.")
-    protocol = protocols.get(f"{spec.protocol}/{spec.task}" if spec.protocol else suite.protocol(spec.task))
+    _check_documents(spec)
+    protocol = protocol_of(spec.task, spec.protocol, suite)
     setting, gen_length = layered(suite, method, spec.task, spec.settings, protocol.gen_length, protocol.eos_policy)
     key = _model_key(spec, suite, method)
     check_arch(suite, method.family, key.source, known_arch(key.source))
     return Choice(spec, suite, method, setting, gen_length, protocol, key, _label(spec, suite, method))
+
+
+def _check_documents(spec: RunSpec) -> None:
+    if spec.limit is not None:
+        limit(spec.limit)
+    if spec.samples is not None:
+        samples(spec.samples)
+        if spec.limit is not None:
+            raise UsageError("--limit and --samples both choose documents; give one of them.")
+
+
+def protocol_of(task: str, name: str | None, suite: Any) -> Protocol:
+    """The protocol of a task: of the set called `name`, in the YAML file at that path, or by default the suite's.
+
+    Raises UsageError naming the sets that have the task, or the task that a file is for.
+    """
+    from tasks import protocols
+
+    if name is None:
+        return protocols.get(suite.protocol(task))
+    if name.endswith(YAML):
+        protocol = protocols.read(Path(name))
+        if protocol.task != task:
+            raise UsageError(f"--protocol {name} is for the task {protocol.task}, not {task}.")
+        return protocol
+    having = [one for one in protocols.sets() if f"{one}/{task}" in protocols.ids()]
+    if name not in having and having:
+        raise unknown(f"protocol set of {task}", name, having)
+    return protocols.get(f"{name}/{task}")
 
 
 def _model_key(spec: RunSpec, suite: Any, method: Method) -> ModelKey:
@@ -151,6 +187,10 @@ def data_source(spec: RunSpec, suite: Any) -> Any:
     return Source("folder", spec.data_dir) if spec.data_dir else Source(suite.data)
 
 
+def _protocol_file(name: str | None) -> dict[str, str]:
+    return {"protocol_file": str(Path(name).resolve())} if name and name.endswith(YAML) else {}
+
+
 def describe(choice: Choice, loaded: Loaded, backbone: Any, reader: Reader, context: int) -> dict[str, Any]:
     """run.json, without its sessions: what decides the outcome, and where it came from."""
     spec, method, protocol = choice.spec, choice.method, choice.protocol
@@ -167,6 +207,7 @@ def describe(choice: Choice, loaded: Loaded, backbone: Any, reader: Reader, cont
         "gen_length": choice.gen_length,
         "context": context,
         "protocol": protocol.id,
+        **_protocol_file(spec.protocol),
         "protocol_version": protocol.version,
         "protocol_digest": protocol.digest,
         "eos_policy": effective_eos_policy(protocol.eos_policy, choice.setting),

@@ -20,7 +20,7 @@ class ModelKey:
 
 
 class ModelCache:
-    """Backbones by ModelKey, at most `keep` of them; the one unused the longest makes room."""
+    """Backbones by ModelKey, at most `keep` of them; the least recently used one is dropped."""
 
     def __init__(self, keep: int = 1) -> None:
         self.keep = keep

@@ -6,15 +6,15 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from harness.metrics import unscored
+from harness.runner.asked import asked_limit, asked_prompts
 from harness.runner.finish import summary_over
 from harness.runner.job import Job
-from harness.runner.prompts import prompts
 from harness.runner.provenance import now, session
 from harness.runner.rank_files import Parts, recover_parts
 from harness.runner.sample import scored
 from harness.runner.scoring import Scorer
 from harness.runner.state import Outcome, Progress, RunState
+from harness.stats import unscored
 from harness.store.sessions import counted
 
 
@@ -24,27 +24,28 @@ def open_run(job: Job, progress: Progress | None, stack: ExitStack, parts: Parts
     Samples whose scorer raised are scored again from their stored text, never decoded again.
     """
     spec, folder = job.spec, job.folder
-    total = min(spec.limit or job.run["n_docs"], job.run["n_docs"])
+    documents = job.documents
+    total = len(documents)
     if spec.fresh:
         folder.set_aside()
     renamed = relabel(job)
     if not spec.fresh and folder.finished:
-        stored = [sample for sample in folder.samples(light=True) if sample["doc_id"] < total]
+        stored = [sample for sample in folder.samples(light=True) if sample["doc_id"] in documents]
         if len(stored) == total and not any(map(unscored, stored)):
-            return Outcome(spec, "stored", folder, summary_over(job, total))
-    wanted = prompts(job, spec.limit)  # before the folder is touched: a chat template can fail
+            return Outcome(spec, "stored", folder, summary_over(job))
+    wanted = asked_prompts(job)  # before the folder is touched: a chat template can fail
     stack.enter_context(folder.open(job.run | {"started": now(), "sessions": []}))
     recovered = recover_parts(folder)
     rescored = score_again(job)
     done = folder.done()
     missing = [prompt for prompt in wanted if prompt.doc_id not in done]
-    if folder.finished and not missing:  # the scorer raises as before: nothing has changed
-        return Outcome(spec, "stored", folder, summary_over(job, total))
-    run = RunState(job, total, missing, progress=progress, parts=parts)
+    if folder.finished and not missing and spec.samples is None:  # the scorer raises as before: nothing has changed
+        return Outcome(spec, "stored", folder, summary_over(job))
+    run = RunState(job, total, missing, before=folder.summary(), progress=progress, parts=parts)
     for sample in folder.samples(light=True):
-        if sample["doc_id"] < total:
+        if sample["doc_id"] in documents:
             run.add(sample)
-    start = session(spec.batch_size, str(job.backbone.device), spec.limit, spec.compile)
+    start = session(spec.batch_size, str(job.backbone.device), asked_limit(job), spec.compile)
     folder.update(sessions=[*counted(folder.run()["sessions"], len(done)), start])
     run.report(", ".join(renamed + _notes(folder.dropped, recovered, rescored)))
     return run

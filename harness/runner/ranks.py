@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from harness.distributed import AgreedError, Group, LostError
+from harness.runner.asked import asked_limit, asked_prompts
 from harness.runner.job import Job
-from harness.runner.prompts import prompts
 from harness.runner.provenance import now, session
 from harness.runner.rank_files import check_shared_folder, part_of
 from harness.runner.state import Outcome, RunState, failed
@@ -36,8 +36,8 @@ def begin(job: Job, open_run: Callable[[], RunState | Outcome], stack: ExitStack
 def _open_part(job: Job, stack: ExitStack, ranks: Group) -> RunState:
     """The run as a rank after the first has it: a part of its own, and every document of the task."""
     check_shared_folder(ranks, job.folder)
-    wanted = prompts(job, job.spec.limit)
-    start = session(job.spec.batch_size, str(job.backbone.device), job.spec.limit, job.spec.compile)
+    wanted = asked_prompts(job)
+    start = session(job.spec.batch_size, str(job.backbone.device), asked_limit(job), job.spec.compile)
     part = part_of(job.folder, ranks.rank)
     stack.enter_context(part.open(job.run | {"started": now(), "sessions": [start]}))
     return RunState(replace(job, folder=part), len(wanted), wanted)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
 from harness.metrics import beginning, keep, summarise
 from harness.runner.aggregate import agrees
-from harness.runner.job import confine_code, data_source
+from harness.runner.job import confine_code, data_source, protocol_of
 from harness.runner.prompts import prompt_hash
 from harness.runner.sample import scored
 from harness.runner.spec import RunSpec
@@ -20,7 +21,7 @@ from harness.suites import load_suite
 
 @dataclass(frozen=True)
 class Rescored:
-    """The new summary and where it lies.
+    """The new summary and its path.
 
     changed: samples with another text, count or score; stored: all; recut: samples whose text ends elsewhere, because
     the stop strings are others. finished: whether the summary was written.
@@ -35,7 +36,7 @@ class Rescored:
 
 
 def rescore(folder: RunFolder, *, data_dir: str | None = None, unconfined: bool = False) -> Rescored:
-    """Cut, count and score every stored output again and write samples and summary anew, atomically.
+    """Cut, count and score every stored output again and rewrite samples and summary, atomically.
 
     A run of an older version of its protocol is scored as today's version does, into a run folder of its own beside
     it, if both versions ask the same prompts; the old folder stays as it is. Outputs are stored to their first EOS or
@@ -49,7 +50,7 @@ def rescore(folder: RunFolder, *, data_dir: str | None = None, unconfined: bool 
     from tasks import protocols
 
     run = folder.run()
-    protocol = protocols.get(run["protocol"])
+    protocol = protocols.read(Path(run["protocol_file"])) if "protocol_file" in run else protocols.get(run["protocol"])
     now = _under(folder, run, protocol)
     spec = RunSpec.of(run, unconfined=unconfined, **({"data_dir": data_dir} if data_dir else {}))
     if protocol.metric == "pass@1":
@@ -122,7 +123,7 @@ def _beside(target: RunFolder, run: dict[str, Any]) -> RunFolder:
 
 
 def _same_prompts(folder: RunFolder, loaded: Any, samples: list[dict[str, Any]]) -> None:
-    """Check that today's text of every question stands in the stored prompt.
+    """Check that the stored prompt contains today's text of every question.
 
     The chat template belongs to the checkpoint, which is not loaded here: what it puts around the text is not compared.
     """
@@ -183,10 +184,9 @@ def gold(
 ) -> dict[str, Any]:
     """Score a task's own answers through the whole path. Keys: task, protocol, n, correct, failures."""
     import tasks
-    from tasks import protocols
     from tasks.gold import gold as task_gold
 
     own = load_suite(suite)
-    chosen = protocols.get(f"{protocol}/{task}" if protocol else own.protocol(task))
+    chosen = protocol_of(task, protocol, own)
     loaded = tasks.load(chosen, data_source(RunSpec("-", task, suite, data_dir=data_dir), own))
     return task_gold(loaded, limit=limit, unconfined=unconfined)

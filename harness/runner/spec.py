@@ -8,23 +8,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+REUSE_MB = 512.0
+
 
 @dataclass(frozen=True)
 class RunSpec:
     """One (suite, method, task, setting, seed), and how to compute it.
 
     settings: what differs from the suite's and the method's defaults (`gen_length` overrides the protocol's).
-    limit: only the first documents; a larger limit later continues the same run. checkpoint, adapter: instead of the
+    limit: only the first documents, or below 1 that share of all; a larger limit later continues the same run.
+    samples: only these documents, such as `3,17-20`; they are stored like any, but the run gets no summary from them.
+    checkpoint, adapter: instead of the
     suite's. protocol: the name of a protocol set instead of the suite's own. out: the store. fresh: set a stored run
     aside and start over. label: names the row, see `harness.labels`. unconfined: run generated code even where the
-    sandbox cannot confine it. compile: see `methods.backbones.Backbone.compile`.
+    sandbox cannot confine it. compile: see `methods.backbones.Backbone.compile`. reuse_mb: megabytes for canvases that
+    settings and methods of one `execute` have in common, 0 to compute every one of them again; what comes out is the
+    same.
     """
 
     method: str
     task: str
     suite: str = "mini"
     settings: Mapping[str, Any] = field(default_factory=dict)
-    limit: int | None = None
+    limit: float | None = None
+    samples: str | None = None
     batch_size: int = 16
     seed: int = 0
     data_dir: str | None = None
@@ -39,6 +46,7 @@ class RunSpec:
     unconfined: bool = False
     compile: bool = False
     label: str | None = None
+    reuse_mb: float = REUSE_MB
 
     @classmethod
     def of(cls, run: Mapping[str, Any], **changes: Any) -> RunSpec:
@@ -54,7 +62,7 @@ class RunSpec:
             "checkpoint": run["checkpoint"],
             "adapter": run["adapter"],
             "dtype": run["dtype"],
-            "protocol": run["protocol"].split("/")[0],
+            "protocol": run.get("protocol_file") or run["protocol"].split("/")[0],
             "fidelity": run["fidelity"],
             "label": run.get("label"),
         }

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.errors import describe_error
-from harness.metrics import total_forwards, unscored
+from harness.metrics import total_forwards
 from harness.runner.job import Job
 from harness.runner.prompts import Prompt
 from harness.runner.rank_files import Parts
 from harness.runner.spec import RunSpec
+from harness.stats import unscored
 from harness.store import RunFolder
 
 
@@ -62,6 +63,7 @@ Progress = Callable[[Event], None]
 class RunState:
     """A run that is being written: its job, what this process decodes, and the running totals for the progress bar.
 
+    before: the summary that was stored when the run was opened.
     parts: the other ranks' shares, seen by the first; None on a rank that writes such a part (`job.folder`) itself.
     """
 
@@ -76,6 +78,7 @@ class RunState:
     forwards: int = 0
     failed: Exception | None = None
     outcome: Outcome | None = None
+    before: dict[str, Any] | None = None
     progress: Progress | None = field(default=None, repr=False)
     parts: Parts | None = field(default=None, repr=False)
 
@@ -109,7 +112,7 @@ class RunState:
         self.forwards += total_forwards(sample["forwards"])
 
     def report(self, note: str = "") -> None:
-        """Report where the run stands."""
+        """Report the state of the run."""
         if self.progress is not None:
             accuracy = 100.0 * self.correct / self.scored if self.scored else None
             tpf = self.tokens / self.forwards if self.forwards else None

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.errors import UserError
+from harness.replay import quoted
 from harness.revisions import standing
 from harness.runner.decoding import decode_all
 from harness.runner.job import Job, choose, prepare
@@ -54,26 +55,26 @@ class Report:
 
     def sentences(self) -> list[str]:
         """The report in words."""
-        said = [f"{what}: stored {old}, here {new}" for what, old, new in self.environment]
+        lines = [f"{what}: stored {old}, here {new}" for what, old, new in self.environment]
         if self.first is None:
-            return [*said, f"{self.compared} samples of {self.run_id} came out the same, token for token."]
+            return [*lines, f"{self.compared} samples of {self.run_id} came out the same, token for token."]
         first = self.first
-        said.append(
+        lines.append(
             f"{self.differing} of {self.compared} samples of {self.run_id} differ, document {first.doc_id} first."
         )
         if first.position < 0:
-            return [*said, f"Its tokens are the same; it differs in {', '.join(first.fields)}."]
-        said.append(
-            f"First difference at output position {first.position}: stored {first.tokens[0]!r} in forward "
-            f"{first.forwards[0]}, now {first.tokens[1]!r} in forward {first.forwards[1]}."
+            return [*lines, f"Its tokens are the same; it differs in {', '.join(first.fields)}."]
+        lines.append(
+            f"First difference at output position {first.position}: stored {quoted(first.tokens[0])} in forward "
+            f"{first.forwards[0]}, now {quoted(first.tokens[1])} in forward {first.forwards[1]}."
         )
         if first.margins is not None:
             words = "a near-tie" if first.near_tie else "no near-tie: the two machines really compute something else"
-            said.append(
+            lines.append(
                 f"Logit margins of the committed over the best other token there: {first.margins[0]:.2e} and "
                 f"{first.margins[1]:.2e}, {words}."
             )
-        return said
+        return lines
 
 
 def verify(folder: RunFolder, *, batch_size: int = 16, device: str = "auto", limit: int | None = None) -> Report:
@@ -91,7 +92,7 @@ def verify(folder: RunFolder, *, batch_size: int = 16, device: str = "auto", lim
     stored = {one.doc_id: stored[one.doc_id] for one in asked}
     requests = [request(job, one) for one in asked]
     again = {}
-    for result in decode_all(job.backbone, requests, batch_size, halved=lambda old, new: None):
+    for result in decode_all(job.backbone, requests, batch_size, halved=lambda old, new: None, reuse_mb=0):
         one = asked[result.index]
         again[one.doc_id] = decoded(job, one, result)
     differing = [doc_id for doc_id in sorted(stored) if _differs(stored[doc_id], again[doc_id])]

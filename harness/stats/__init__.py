@@ -28,7 +28,7 @@ from harness.stats.rows import (
     rank_probabilities,
     row_difference,
 )
-from harness.stats.samples import Samples, aligned
+from harness.stats.samples import Samples, aligned, unscored
 from harness.stats.seeds import SeedSpread, combine_seeds, pool_seeds
 
 __all__ = [
@@ -65,5 +65,6 @@ __all__ = [
     "resample_weights",
     "row_difference",
     "sign_p",
+    "unscored",
     "wilson",
 ]

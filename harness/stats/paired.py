@@ -1,4 +1,4 @@
-"""Two runs on the same documents: what the difference is, and whether it can be told from chance.
+"""Two runs on the same documents: what the difference is, and whether it is distinguishable from chance.
 
 An interval and its p value never contradict each other: an interval leaves zero out exactly when p is under 0.05
 (`harness.stats.inversion`, `accuracy_interval`).
@@ -96,8 +96,8 @@ def accuracy_interval(both: int, only_a: int, only_b: int, neither: int) -> tupl
     """The 95 % interval, in percentage points, of A - B: every difference that its test does not reject.
 
     Zero is tested by McNemar's exact test, every other difference by Newcombe's method 10. The exact test is the more
-    careful of the two, so where they disagree the interval reaches to zero: it never gets shorter than Newcombe's, and
-    leaves zero out exactly when McNemar's p is under 0.05.
+    conservative of the two, so where they disagree the interval reaches to zero: it is never shorter than Newcombe's,
+    and leaves zero out exactly when McNemar's p is under 0.05.
     """
     low, high = newcombe_paired(both, only_a, only_b, neither)
     if mcnemar_exact(only_a, only_b) >= SIGNIFICANT:

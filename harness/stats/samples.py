@@ -15,30 +15,40 @@ from harness.forwards import total_forwards
 Array = NDArray[np.float64]
 
 
+def unscored(sample: Mapping[str, Any]) -> bool:
+    """Whether the scorer raised on a stored sample: it is not a wrong answer, it has no score."""
+    return bool(sample.get("outcome") == "error" and not sample.get("truncated"))
+
+
 @dataclass(frozen=True)
 class Samples:
     """One run's samples as arrays of length n, in any order.
 
     doc_ids: document ids (text). correct: 0 or 1. tokens: ids kept. forwards: target-model forwards, drafts left out.
+    unscored: samples left out because their scorer raised.
     """
 
     doc_ids: tuple[str, ...]
     correct: Array
     tokens: Array
     forwards: Array
+    unscored: int = 0
 
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> Samples:
         """From lines of `samples.jsonl` (a later line of the same document replaces an earlier one).
 
-        Raises KeyError if a line lacks `doc_id`, `tokens` or `forwards`; a missing `correct` (an error) counts as 0.
+        A document whose scorer raised has no score and is left out; `unscored` counts these. Raises KeyError if a line
+        lacks `doc_id`, `correct`, `tokens` or `forwards`.
         """
         by_doc = {str(row["doc_id"]): row for row in rows}
+        scored = {doc: row for doc, row in by_doc.items() if not unscored(row)}
         return cls(
-            doc_ids=tuple(by_doc),
-            correct=np.array([float(row.get("correct") or 0) for row in by_doc.values()]),
-            tokens=np.array([float(row["tokens"]) for row in by_doc.values()]),
-            forwards=np.array([_target_forwards(row["forwards"]) for row in by_doc.values()]),
+            doc_ids=tuple(scored),
+            correct=np.array([float(row["correct"]) for row in scored.values()]),
+            tokens=np.array([float(row["tokens"]) for row in scored.values()]),
+            forwards=np.array([_target_forwards(row["forwards"]) for row in scored.values()]),
+            unscored=len(by_doc) - len(scored),
         )
 
     @classmethod
@@ -47,7 +57,7 @@ class Samples:
 
         Raises KeyError for a line or a summary that lacks a key, TypeError for an `n_samples` that is no number.
         """
-        # further on lies what a killed larger run left behind, short answers first: it would bias every number
+        # documents beyond these are what a killed larger run left, short answers first: they would bias every number
         below = math.inf if summary is None else summary["n_samples"]
         return cls.from_rows(row for row in rows if row["doc_id"] < below)
 

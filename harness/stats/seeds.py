@@ -44,7 +44,7 @@ def pool_seeds(runs: Sequence[Samples]) -> Samples:
         rows = np.array([docs[doc] for doc in run.doc_ids], dtype=int)
         for total, values in ((seen, 1.0), (right, run.correct), (tokens, run.tokens), (forwards, run.forwards)):
             total[rows] += values
-    return Samples(tuple(docs), right / seen, tokens, forwards)
+    return Samples(tuple(docs), right / seen, tokens, forwards, sum(run.unscored for run in runs))
 
 
 def combine_seeds(runs: Sequence[Samples], seed: int = 0, draws: int = 2000) -> SeedSpread:

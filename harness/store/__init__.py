@@ -6,7 +6,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from harness.store.errors import BusyError, StoreError
+from harness.errors import BusyError, StoreError
 from harness.store.find import RUNS, find_run, find_runs
 from harness.store.folder import RunFolder
 from harness.store.identity import run_id

@@ -82,11 +82,14 @@ SUMMARY_COLUMNS = (
     "empty_outputs",
     "truncated",
     "errors",
+    "forwards_run",
+    "positions_run",
+    "tps_reused",
 )
 POINT_COLUMNS = (
     *("suite", "task", "method", "source", "setting", "axis", "axis_value", "seed", "tpf", "accuracy", "tpf_lo"),
     *("tpf_hi", "acc_lo", "acc_hi", "n_samples", "nominal", "tokens", "forwards", "positions", "tps", "protocol"),
-    *("checkpoint", "data", "run_id", *LATER_COLUMNS),
+    *("checkpoint", "data", "run_id", *LATER_COLUMNS, "forwards_run", "positions_run", "tps_reused"),
 )
 
 
@@ -140,7 +143,7 @@ def _samples(folder: RunFolder, run: Row) -> pd.DataFrame:
     if not frames:
         return pd.DataFrame()
     frame = _concat(frames)
-    if run["finished"]:  # what lies beyond the summary is the rest of a larger run that was interrupted
+    if run["finished"]:  # samples beyond the summary are the rest of a larger run that was interrupted
         frame = frame[frame["doc_id"] < run["n_samples"]].reset_index(drop=True)
     if frame["doc_id"].duplicated().any():
         list(folder.samples(light=True))  # raises, naming the line

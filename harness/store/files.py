@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.store.errors import StoreError
+from harness.errors import StoreError
 
 SYNC_EVERY = 5.0  # seconds between two fsyncs of an append-only file: what a power cut may cost
 
@@ -27,7 +27,7 @@ def dumps(value: Any) -> str:
 def write_atomic(path: Path, parts: str | Iterable[str]) -> None:
     """Replace `path` by the text in `parts`, completely or not at all.
 
-    Raises StoreError when the folder is not writable or the disk is full; the old file then still stands.
+    Raises StoreError when the folder is not writable or the disk is full; the old file is then still there.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from harness.errors import UsageError
-from harness.store.errors import StoreError
+from harness.errors import StoreError, UsageError
 from harness.store.folder import RunFolder
 
 RUNS = Path("results/runs")

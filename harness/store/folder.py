@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from harness.store.errors import BusyError, StoreError
+from harness.errors import BusyError, StoreError
 from harness.store.files import Appender, dumps, read_json, refusal, write_atomic, write_json
 from harness.store.samples import ordered, read_samples, repair_tail
 from harness.store.schema import SCHEMA_VERSION, migrate_run, steps

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.store.errors import StoreError
+from harness.errors import StoreError
 from harness.store.find import find_runs
 from harness.store.folder import RunFolder
 from harness.store.sessions import counted, united
 
 # what two machines may differ in for one document of one run
-_MACHINE = ("seconds",)
+_MACHINE = ("seconds", "forwards_run", "positions_run")
 
 
 class Merged(NamedTuple):

@@ -11,13 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.store.errors import StoreError
+from harness.errors import StoreError
 
 FRAME = (
     *("doc_id", "prompt_hash", "prompt_tokens", "outcome", "correct", "stop_reason", "forwards", "nfe", "positions"),
     *("tokens", "seconds"),
 )
-LIGHT = (*FRAME, "task", "strict", "flexible", "tokens_compat", "revisions", "remasks", "truncated")
+LIGHT = (
+    *(*FRAME, "task", "strict", "flexible", "tokens_compat", "revisions", "remasks", "truncated"),
+    *("forwards_run", "positions_run"),
+)
 HEAVY = (
     *("extracted", "prompt", "text", "output_ids", "pieces", "trace", "first_trace", "edits", "edit_pieces"),
     *("detail", "error"),

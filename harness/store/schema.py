@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.store.errors import StoreError
+from harness.errors import StoreError
 
 SCHEMA_VERSION = 1
 

@@ -5,8 +5,11 @@ method and task by task, so that a model is loaded once and the settings of a me
 package imports no torch.
 """
 
+from harness.door import open_door
 from harness.sweep.grid import Grid, Group, groups, plan
 from harness.sweep.points import Points, parse_points
 from harness.sweep.shard import parse_shard, shard
 
 __all__ = ["Grid", "Group", "Points", "groups", "parse_points", "parse_shard", "plan", "shard"]
+
+open_door(__name__)  # harness.sweep(...) is harness.api.sweep(...)

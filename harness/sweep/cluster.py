@@ -3,21 +3,23 @@
 The driver hands each worker one group of runs at a time and prefers groups whose checkpoint the worker has loaded.
 With `shared=False` a worker keeps its runs in a folder of its own node and streams every finished sample to the
 driver, which alone writes the store; a group that is continued begins with the samples that have arrived. With
-`shared=True` the workers write the store themselves and it lies on a folder that all machines mount.
+`shared=True` the workers write the store themselves; it must be on a file system that all machines mount.
 """
 
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections import deque
 from collections.abc import Sequence
+from contextlib import chdir
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
 from harness.runner.spec import RunSpec
-from harness.sweep.grid import Group
+from harness.sweep.grid import Group, by_method
 from harness.sweep.sink import Sink
 
 if TYPE_CHECKING:
@@ -65,12 +67,19 @@ class Cluster:
     shared: bool = False
     _handles: list[WorkerHandle] = field(default_factory=list)
     _ours: bool = False
+    _cwd: tempfile.TemporaryDirectory[str] = field(
+        default_factory=lambda: tempfile.TemporaryDirectory(prefix="harness-ray-")
+    )
 
     def __post_init__(self) -> None:
         ray = _ray()
         if not ray.is_initialized():
             try:
-                ray.init(address=self.address, log_to_driver=False, configure_logging=False, ignore_reinit_error=True)
+                # Ray puts the driver's folder first on the workers' path: a tasks.py there would be imported as ours
+                with chdir(self._cwd.name):
+                    ray.init(
+                        address=self.address, log_to_driver=False, configure_logging=False, ignore_reinit_error=True
+                    )
             except (ConnectionError, RuntimeError, ValueError) as error:
                 raise UserError(f"The Ray cluster {self.address or ''} cannot be reached: {error}") from error
             self._ours = True
@@ -164,7 +173,7 @@ class Cluster:
             return []
         task.lost += 1
         if task.lost >= LOST:
-            return sink.rest(f"{LOST} workers were lost with it, the last one: {_first_line(error)}")
+            return sink.rest(f"{LOST} workers were lost with it, the last one: {_reason(error)}")
         board.note(f"a worker was lost with {task.group.name} ({type(error).__name__}); another continues it")
         waiting.appendleft(Task(Group(task.group.checkpoint, tuple(left)), task.lost))
         return []
@@ -175,12 +184,18 @@ class Cluster:
             self._dismiss(handle)
         if self._ours:
             _ray().shutdown()
+        self._cwd.cleanup()
 
 
 def _units(groups: Sequence[Group], workers: int) -> list[Group]:
-    """Whole groups while there are enough of them to keep the workers busy, single runs otherwise."""
-    if len(groups) >= 2 * workers:
-        return list(groups)
+    """The largest parts of which there are enough to keep the workers busy: groups, methods of them, single runs.
+
+    What is apart shares no canvases.
+    """
+    methods = [part for group in groups for part in by_method(group.specs)]
+    for parts in (list(groups), methods):
+        if len(parts) >= 2 * workers:
+            return parts
     return [Group(group.checkpoint, (spec,)) for group in groups for spec in group.specs]
 
 
@@ -203,8 +218,10 @@ def _spec_key(spec: Any) -> str:
     return repr(spec)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+def _reason(error: Exception) -> str:
+    """A lost worker's error in one line: the exception that its start raised, else the first line."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1 if "creation task" in lines[0] else 0].strip()
 
 
 def _worker_class() -> Any:

@@ -47,6 +47,7 @@ def estimate(
 ) -> list[Cost]:
     """The cost of every run of the plan, calibrated on the first `documents` of every group's first and last point.
 
+    groups: one method each (`grid.by_method`). Forwards and seconds are those without reuse, and so an upper bound.
     Loads every checkpoint once, in the plan's order. A run that cannot be prepared, or a group that cannot be measured,
     is listed with the reason as its state and no cost, as it would fail in the sweep.
     """
@@ -95,13 +96,13 @@ def _measure(jobs: Sequence[Any], documents: int, batch_size: int) -> list[tuple
 
     owners, requests = [], []
     for i, job in enumerate(jobs):
-        for prompt in prompts(job, min(documents, job.spec.limit or documents)):
+        for prompt in prompts(job, min(documents, len(job.documents))):
             if prompt.fits:
                 owners.append(i)
                 requests.append(request(job, prompt))
     sums = [[0.0, 0.0] for _ in jobs]
     if requests:
-        for result in decode_all(jobs[0].backbone, requests, batch_size, halved=lambda before, now: None):
+        for result in decode_all(jobs[0].backbone, requests, batch_size, halved=lambda before, now: None, reuse_mb=0):
             total = sums[owners[result.index]]
             total[0] += total_forwards(result.forwards)
             total[1] += result.seconds
@@ -116,9 +117,9 @@ def _between(rates: Sequence[tuple[float, float]], i: int, n: int) -> tuple[floa
 
 
 def _cost(job: Any, rate: tuple[float, float]) -> Cost:
-    in_all = len(job.loaded.docs)
-    wanted = min(job.spec.limit or in_all, in_all)
-    stored = len([doc for doc in job.folder.done() if doc < wanted]) if job.folder.path.exists() else 0
+    documents = job.documents
+    wanted = len(documents)
+    stored = len([doc for doc in job.folder.done() if doc in documents]) if job.folder.path.exists() else 0
     remaining = wanted - stored
     state = "finished" if not remaining and job.folder.finished else "planned" if not stored else "continues"
     return Cost(job.spec, wanted, remaining, remaining * rate[0], remaining * rate[1] / 3600, state)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +32,15 @@ class Grid:
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that share a checkpoint, a method and a task: their settings and seeds are decoded in one batch."""
+    """Runs that share a checkpoint and a task, and so their documents: they are decoded together."""
 
     checkpoint: str
     specs: tuple[RunSpec, ...]
 
     @property
-    def method(self) -> str:
-        return self.specs[0].method
-
-    @property
-    def task(self) -> str:
-        return self.specs[0].task
-
-    @property
     def name(self) -> str:
-        return f"{self.method} {self.task}"
+        methods = list(dict.fromkeys(spec.method for spec in self.specs))
+        return f"{', '.join(methods)} {self.specs[0].task}"
 
 
 def plan(grid: Grid, suite_methods: Iterable[str], suite_tasks: Iterable[str]) -> list[RunSpec]:
@@ -89,12 +81,21 @@ def _own(method: Method, grid: Grid) -> dict[str, Any]:
 
 
 def groups(specs: Iterable[RunSpec]) -> list[Group]:
-    """Neighbouring runs of one checkpoint, method and task, in the plan's order."""
+    """The runs of one checkpoint and task, whatever their methods, so that canvases they share are computed once."""
+    return _grouped(specs, lambda spec: (checkpoint_of(spec), spec.task))
 
-    def key(spec: RunSpec) -> tuple[str, str, str]:
-        return checkpoint_of(spec), spec.method, spec.task
 
-    return [Group(found[0], tuple(same)) for found, same in groupby(specs, key)]
+def by_method(specs: Iterable[RunSpec]) -> list[Group]:
+    """The runs of one checkpoint, method and task."""
+    return _grouped(specs, lambda spec: (checkpoint_of(spec), spec.method, spec.task))
+
+
+def _grouped(specs: Iterable[RunSpec], key: Callable[[RunSpec], tuple[str, ...]]) -> list[Group]:
+    """Groups by `key`, whose first part is the checkpoint; checkpoints and then groups in the order of the plan."""
+    checkpoints: dict[str, dict[tuple[str, ...], list[RunSpec]]] = {}
+    for spec in specs:
+        checkpoints.setdefault(checkpoint_of(spec), {}).setdefault(key(spec), []).append(spec)
+    return [Group(name, tuple(same)) for name, found in checkpoints.items() for same in found.values()]
 
 
 def checkpoint_of(spec: RunSpec) -> str:

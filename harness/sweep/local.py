@@ -42,7 +42,7 @@ def run_group(group: Group, board: Listener, models: ModelCache) -> list[Outcome
     """One batch for the group; where it broke down, its unfinished runs are tried again one by one."""
     outcomes = _execute(group, board, models)
     if len(group.specs) > 1 and any(map(_broke_down, outcomes)):
-        # one setting that crashes the decoder takes its batch with it: the others must not share its fate
+        # one run that stops the decoder takes its batch with it: the others must not share its fate
         outcomes = [
             _execute(Group(group.checkpoint, (outcome.spec,)), board, models)[0] if _broke_down(outcome) else outcome
             for outcome in outcomes
@@ -64,5 +64,7 @@ def _execute(group: Group, board: Listener, models: ModelCache) -> list[Outcome]
 
 
 def _broke_down(outcome: Outcome) -> bool:
-    """Whether a run failed for no reason that names the user's way out, so perhaps through its neighbour's fault."""
-    return outcome.state == "failed" and outcome.cause is not None and not hasattr(outcome.cause, "exit_code")
+    """Whether a run failed perhaps through its neighbour's fault: while decoding, or without naming a way out."""
+    if outcome.state != "failed" or outcome.cause is None:
+        return False
+    return outcome.folder is not None or not hasattr(outcome.cause, "exit_code")

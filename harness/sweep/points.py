@@ -50,7 +50,7 @@ class Points:
     def _setting(self, method: Method, item: Any) -> Setting:
         if not isinstance(item, Mapping):
             if method.axis is None:
-                raise UsageError(f"{self.where} gives {method.name} the value {item!r}, but it has no axis to sweep.")
+                raise UsageError(f"{self.where} gives {method.name} the value {item}, but it has no axis to sweep.")
             item = {method.axis: item}
         return checked(method, item)
 

@@ -55,7 +55,7 @@ def next_value(points: Sequence[Measured], param: Param, tolerance: float, tried
 
 
 def middle(a: float, b: float, param: Param) -> Any | None:
-    """The parameter's value halfway between two: geometric where they differ tenfold, None if nothing lies between."""
+    """The parameter's value halfway between two: geometric where they differ tenfold, None if nothing is between."""
     low, high = sorted((float(a), float(b)))
     half = math.sqrt(low * high) if low > 0 and high / low >= 10 else (low + high) / 2
     value: Any = round(half) if param.kind is int else float(f"{half:.4g}")

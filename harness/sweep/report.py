@@ -6,13 +6,28 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.metrics import unscored
+from harness.documents import chosen
 from harness.runner.spec import RunSpec
 from harness.stats import Samples, combine_seeds
 from harness.sweep.grid import run_text, setting_text
 
 if TYPE_CHECKING:
     from harness.runner.execute import Outcome
+
+
+COUNTS = ("forwards", "forwards_run", "positions", "positions_run")
+
+
+def ran_text(outcomes: Sequence[Outcome]) -> str:
+    """How many forward passes the runs' samples needed, how many of them ran, and what that means for TPS."""
+    summaries = [outcome.summary for outcome in outcomes if outcome.summary]
+    needed, ran = (sum(summary.get(name) or 0 for summary in summaries) for name in COUNTS[:2])
+    if ran == needed:
+        return f"{needed:,} forward passes, none reused."
+    return (
+        f"{needed:,} forward passes needed, {ran:,} run ({ran / needed:.0%}): canvases that runs have in common were "
+        "computed once. TPS of such runs is no speed of a method; for that, --no-reuse."
+    )
 
 
 def rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
@@ -39,6 +54,7 @@ def _row(spec: RunSpec, summary: dict[str, Any], state: str) -> dict[str, Any]:
         "n": summary.get("n_samples"),
         "accuracy": _rounded(summary.get("accuracy"), 1),
         "tpf": _rounded(summary.get("tpf"), 2),
+        **{name: summary.get(name) for name in COUNTS},
         "run": summary.get("run_id"),
         "state": state,
     }
@@ -73,11 +89,10 @@ def seed_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 
 
 def _samples(outcome: Outcome) -> Samples:
-    folder, limit = outcome.folder, outcome.spec.limit
+    folder, spec = outcome.folder, outcome.spec
     assert folder is not None
-    lines = folder.samples(light=True)
-    within = (line for line in lines if limit is None or line["doc_id"] < limit)
-    return Samples.from_rows(line for line in within if not unscored(line))
+    documents = chosen(folder.run()["n_docs"], spec.limit, spec.samples)
+    return Samples.from_rows(line for line in folder.samples(light=True) if line["doc_id"] in documents)
 
 
 def reason(outcome: Outcome) -> str:

@@ -43,6 +43,11 @@ def make_plan(grid: Grid, part: tuple[int, int] = (1, 1), *, by_curve: bool = Fa
     _check_settings(grid, specs)
     choices = [choose(spec) for spec in specs]
     check_one_method_each({(one.suite.name, one.method.name): one.label for one in choices})
+    return part_of(specs, part, by_curve)
+
+
+def part_of(specs: list[RunSpec], part: tuple[int, int], by_curve: bool) -> list[RunSpec]:
+    """Part i of n of a plan; by_curve: whole curves. Raises UsageError for a part without any run."""
     if by_curve:
         mine = set(shard(list(dict.fromkeys(map(curve_key, specs))), *part))
         chosen = [spec for spec in specs if curve_key(spec) in mine]
@@ -80,7 +85,8 @@ def run_sweep(
         return executor(more, board)
 
     try:
-        outcomes = executor(groups(specs), board)
+        ended = {repr(outcome.spec): outcome for outcome in executor(groups(specs), board)}
+        outcomes = [ended[repr(spec)] for spec in specs]
         if refinement:
             outcomes = [*outcomes, *refine(specs, outcomes, refinement, execute)]
         return outcomes

@@ -50,8 +50,9 @@ class Worker:
     def _restore(self, group: Group, stored: Stored) -> None:
         from harness.store import RunFolder
 
+        stores = {spec.method: store_of(spec) for spec in group.specs}
         for run_id, (run, samples, summary) in stored.items():
-            with RunFolder(store_of(group.specs[0]) / run_id).open(run) as folder:
+            with RunFolder(stores[run["method"]] / run_id).open(run) as folder:
                 known = folder.done()
                 missing = [sample for sample in samples if sample["doc_id"] not in known]
                 for sample in missing:
@@ -69,7 +70,7 @@ class Worker:
 
 
 class EventForwarder:
-    """Stands in for the progress board: what the runner reports becomes messages to the driver."""
+    """Takes the progress board's place on a worker: what the runner reports becomes messages to the driver."""
 
     def __init__(self, group: Group, messages: queue.SimpleQueue[Message | None], shared: bool) -> None:
         self._places = {repr(spec): place for place, spec in enumerate(group.specs)}

@@ -1,4 +1,4 @@
-"""`harness decode`: the bare decoder on token ids, no tokenizer, no task."""
+"""`harness decode`: one prompt as text, or the bare decoder on token ids; no task."""
 
 from __future__ import annotations
 
@@ -10,31 +10,54 @@ import typer
 
 from harness import options
 from harness.errors import UsageError, UserError
+from harness.one_prompt import Ask, decode_text, print_answer
+from harness.settings import parse
 
 EXAMPLE = (
+    'harness decode --method tad_speed --trace --text "Question: Tom has 3 apples and buys 4. How many?"   '
     'harness decode --checkpoint tests/data/golden/checkpoints --settings \'{"fidelity": "compat"}\' '
     "--prompts cases.jsonl --out out.jsonl"
 )
 
 
 def decode(
-    checkpoint: Path = typer.Option(..., help="Folder with config.json and safetensors, or a folder of such folders."),
-    prompts: Path = typer.Option(
-        ..., help="JSON Lines with id and prompt_ids; optionally decoder, settings, checkpoint."
+    checkpoint: str | None = typer.Option(
+        None, help="Folder with config.json and safetensors, or of such folders; with --text also org/name."
     ),
-    out: Path = typer.Option(
-        ..., help="JSON Lines: id, output_ids, nfe, actual_forwards, forwards, positions, reveal_step."
+    prompts: Path | None = typer.Option(
+        None, help="JSON Lines with id and prompt_ids; optionally decoder, settings, checkpoint."
+    ),
+    out: Path | None = typer.Option(
+        None, help="JSON Lines: id, output_ids, nfe, actual_forwards, forwards, positions, reveal_step."
     ),
     decoder: str | None = typer.Option(
         None, help="A published decoder (llada.multi_block, ...) or a method (d3llm, ...)."
     ),
+    text: str | None = typer.Option(None, metavar="TEXT", help="One prompt as text, instead of --prompts and --out."),
+    method: str | None = typer.Option(
+        None, "--method", "-m", help="With --text: a method of `harness ls methods`.", autocompletion=options.methods
+    ),
+    suite: options.Suite = "mini",
+    set_: options.Set = [],  # noqa: B006  (typer's way to say: may be repeated)
+    chat: bool = typer.Option(True, help="With --text: wrap it in the tokenizer's chat template, if it has one."),
+    trace: bool = typer.Option(False, "--trace", help="With --text: which forward pass committed which token."),
+    seed: int = typer.Option(0, help="With --text: seed of a method that samples."),
     settings: str = typer.Option("{}", help='JSON object of the decoder\'s settings, and "fidelity": fixed or compat.'),
     batch_size: int = typer.Option(32, min=1, help="Rows decoded at once; the result does not depend on it."),
     device: str = typer.Option("auto", help="auto, cpu or cuda."),
     dtype: str = typer.Option("auto", help="auto, float32, float64, bfloat16, float16, int8 or nf4."),
+    reuse_mb: options.ReuseMb = 512.0,
+    no_reuse: options.NoReuse = False,
     as_json: options.Json = False,
 ) -> None:
-    """Decode prompts given as token ids; a line's own decoder, settings and checkpoint win over the flags."""
+    """Decode one prompt given as text, or many as token ids; a line's own decoder, settings and checkpoint win."""
+    if text is not None:
+        if prompts is not None or method is None:
+            raise UsageError("--text needs --method M, and goes without --prompts.")
+        _one(Ask(text, method, suite, parse(set_), checkpoint, chat, seed, device, dtype), trace, as_json)
+        return
+    if checkpoint is None or prompts is None or out is None:
+        raise UsageError("One prompt needs --text and --method, token ids need --checkpoint, --prompts and --out.")
     values = _settings(settings)
     if not prompts.is_file():
         raise UsageError(f"There is no file {prompts}; --prompts takes JSON Lines with id and prompt_ids.")
@@ -46,7 +69,7 @@ def decode(
 
     if out.is_dir():
         raise UsageError(f"--out {out} is a folder; it takes the name of a file, such as {out / 'out.jsonl'}.")
-    lines = _lines(prompts, checkpoint, decoder, values)
+    lines = _lines(prompts, Path(checkpoint), decoder, values)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("decoding", total=len(lines))
         rows = list(
@@ -55,6 +78,7 @@ def decode(
                 batch_size=batch_size,
                 device=device,
                 dtype=dtype,
+                reuse_mb=0 if no_reuse else reuse_mb,
                 done=lambda count: bar.update(task, completed=count),
             )
         )
@@ -62,6 +86,17 @@ def decode(
     if as_json:
         print_json({"rows": len(rows), "out": str(out)})
     typer.echo(f"{len(rows)} rows in {out}", err=True)
+
+
+def _one(ask: Ask, trace: bool, as_json: bool) -> None:
+    from harness.show import print_json
+
+    typer.echo(f"{ask.method}: loading", err=True)
+    line = decode_text(ask)
+    if as_json:
+        print_json(line)
+    else:
+        print_answer(line, trace)
 
 
 def _lines(prompts: Path, checkpoint: Path, decoder: str | None, settings: dict[str, Any]) -> list[Any]:

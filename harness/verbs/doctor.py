@@ -21,11 +21,11 @@ def doctor(
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
     """List what is missing before anything is downloaded, each with the command that fixes it; exit 1 if so."""
-    from harness.doctor import Request, checks
+    from harness.doctor import Setup, checks
     from harness.show import print_json
 
-    request = Request(suite, checkpoint, adapter, device, dtype, batch_size, gen_length, offline)
-    found = list(checks(request))
+    setup = Setup(suite, checkpoint, adapter, device, dtype, batch_size, gen_length, offline)
+    found = list(checks(setup))
     missing = [one for one in found if one.state == "missing"]
     if as_json:
         print_json({"ok": not missing, "findings": [one.as_dict() for one in found]})

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import typer
 
+from harness import options
+from harness.options import RUNS, Format
+
 app = typer.Typer(help="List methods, tasks, suites or runs.", no_args_is_help=True)
 EXAMPLE = "Example: harness ls runs --task gsm8k --sort tpf"
-JSON = typer.Option(False, "--json", help="One JSON document on stdout.")
 
 
 @app.command("methods")
-def methods(family: str | None = typer.Option(None, help="dllm, block or ar."), json: bool = JSON) -> None:
-    """Every decoding method: its swept setting and its checkpoint."""
+def methods(
+    name: str | None = typer.Argument(
+        None, metavar="[NAME]", help="One method: its settings, ranges, sweep, source.", autocompletion=options.methods
+    ),
+    family: str | None = typer.Option(None, help="dllm, block or ar."),
+    form: Format = "table",
+    json: options.Json = False,
+) -> None:
+    """Every decoding method: its swept setting and its checkpoint; or everything about one of them."""
     from harness.errors import unknown
-    from harness.show import print_table
+    from harness.show import print_rows
     from methods.registry import all_methods
 
+    if name is not None:
+        _method(name, options.form(form, json))
+        return
     known = all_methods().values()
     if family is not None and family not in {m.family for m in known}:
         raise unknown("family", family, {m.family for m in known})
@@ -33,18 +46,37 @@ def methods(family: str | None = typer.Option(None, help="dllm, block or ar."), 
         for m in known
         if family in (None, m.family)
     ]
-    print_table(rows, json)
+    gives_way = ("title", "family", "checkpoint", "summary")
+    print_rows(rows, options.form(form, json), prose=("summary",), give_way=gives_way)
+
+
+def _method(name: str, form: str) -> None:
+    from harness.errors import UsageError
+    from harness.method_card import card, print_card
+    from harness.show import print_json, print_rows
+    from methods import registry
+
+    found = card(registry.get(name))
+    if form == "json":
+        print_json(found)
+    elif form == "table":
+        print_card(found)
+    elif form == "csv":
+        print_rows(found["settings"], form)
+    else:
+        raise UsageError("One method is written as a table, csv (its settings) or json.")
 
 
 @app.command("tasks")
 def list_tasks(
     suite: str | None = typer.Option(None, help="Only the tasks of a suite."),
     protocol: str | None = typer.Option(None, metavar="SET", help="Only one protocol set."),
-    json: bool = JSON,
+    form: Format = "table",
+    json: options.Json = False,
 ) -> None:
     """Every task under every protocol: shots, length, metric."""
     from harness.errors import unknown
-    from harness.show import print_table
+    from harness.show import print_rows
     from harness.suites import load_suite
     from tasks import protocols
 
@@ -67,13 +99,13 @@ def list_tasks(
         }
         for p in map(protocols.get, ids)
     ]
-    print_table(rows, json)
+    print_rows(rows, options.form(form, json), give_way=("version", "metric", "chat"))
 
 
 @app.command("suites")
-def suites(json: bool = JSON) -> None:
+def suites(form: Format = "table", json: options.Json = False) -> None:
     """Every suite: its architecture, data, tasks and checkpoints."""
-    from harness.show import print_table
+    from harness.show import print_rows
     from harness.suites import load_suite, suite_names
 
     rows = [
@@ -88,7 +120,8 @@ def suites(json: bool = JSON) -> None:
         }
         for s in map(load_suite, suite_names())
     ]
-    print_table(rows, json)
+    gives_way = ("title", "data", "context", "arch")
+    print_rows(rows, options.form(form, json), prose=("tasks", "checkpoints"), give_way=gives_way)
 
 
 SORTS = ("path", "method", "task", "tpf", "accuracy", "n_samples", "started")
@@ -96,7 +129,7 @@ SORTS = ("path", "method", "task", "tpf", "accuracy", "n_samples", "started")
 
 @app.command("runs")
 def runs(
-    out: list[str] = typer.Option(["results/runs"], "--out", "--runs", help="Stores to list."),
+    out: list[str] = typer.Option([RUNS], "--out", "--runs", help="Stores to list."),
     suite: str | None = typer.Option(None, help="Only this suite."),
     method: str | None = typer.Option(None, "--method", "-m", help="Only this method."),
     task: str | None = typer.Option(None, "--task", "-t", help="Only this task."),
@@ -104,22 +137,25 @@ def runs(
         None, "--finished/--unfinished", help="Only runs with, or without, a summary."
     ),
     sort: str = typer.Option("path", help=f"One of {', '.join(SORTS)}; a leading - reverses."),
-    json: bool = JSON,
+    form: Format = "table",
+    json: options.Json = False,
 ) -> None:
     """Every run of a store with its point."""
     from harness.errors import unknown
-    from harness.show import print_table
+    from harness.show import print_rows
     from harness.store import find_runs
 
     key = sort.removeprefix("-")
     if key not in SORTS:
         raise unknown("column to sort by", sort, SORTS)
     wanted = {"suite": suite, "method": method, "task": task, "finished": finished}
-    rows = [_run_row(folder) for folder in find_runs(out)]
+    nothing = out == [RUNS] and not Path(RUNS).exists()  # the store is made by the first run
+    rows = [] if nothing else [_run_row(folder) for folder in find_runs(out)]
     rows = [row for row in rows if all(value in (None, row[name]) for name, value in wanted.items())]
     rows.sort(key=lambda row: (row[key] is not None, row[key] or 0) if key in NUMBERS else str(row[key]))
     rows = rows[::-1] if sort.startswith("-") else rows
-    print_table(rows if json else [_shown(row) for row in rows], json)
+    shown = [_shown(row) for row in rows]
+    print_rows(rows, options.form(form, json), shown, give_way=("suite", "seed", "n", "setting"))
 
 
 NUMBERS = ("tpf", "accuracy", "n_samples")
@@ -143,13 +179,14 @@ def _run_row(folder: Any) -> dict[str, Any]:
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    from harness.layout import setting_value
     from harness.show import counted, interval
 
     return {
         **{name: row[name] for name in ("run", "suite")},
         "method": f"{row['method']} ({row['label']})" if row["label"] else row["method"],
         "task": row["task"],
-        "setting": f"{row['axis']}={row['axis_value']}" if row["axis"] else "-",
+        "setting": f"{row['axis']}={setting_value(row['axis_value'])}" if row["axis"] else "-",
         "seed": row["seed"],
         "n": counted(row) if row["finished"] else "unfinished",
         "accuracy %": interval(row["accuracy"], row["accuracy_ci95"]),

@@ -8,7 +8,9 @@ from typing import Any
 
 import typer
 
-EXAMPLE = "Example:  harness report --runs results/runs --published --suite llada --out results/report"
+from harness.options import REPORT
+
+EXAMPLE = "Example:  harness report --runs results/runs --published --suite llada"
 SHOWN = 12  # warnings on the terminal
 
 
@@ -19,7 +21,7 @@ def report(
     published: bool = typer.Option(False, "--published", help="Add the points published by the d3LLM and TAD papers."),
     papers: str = typer.Option("d3llm,tad", help="Whose published points: d3llm, tad or both."),
     suite: str = typer.Option(None, help="Only this suite."),
-    out: Path = typer.Option(..., help="Folder for the files; existing ones are replaced."),
+    out: Path = typer.Option(Path(REPORT), help="Folder for the files; existing ones are replaced."),
     y_max: str = typer.Option(
         "cohort", help="cohort, published:PAPER, method:NAME or file:PATH (YAML: suite -> task -> percent)."
     ),
@@ -44,11 +46,14 @@ def report(
     as_json: bool = typer.Option(False, "--json", help="List the written files as JSON on stdout."),
 ) -> None:
     """Write leaderboard, AUP and points (CSV, Markdown, LaTeX), figures (PNG, SVG, PDF) and index.html."""
+    from harness.errors import UsageError
     from harness.show import print_json, print_table
     from reports.collect import collect
     from reports.errors import ReportError
     from reports.write import write_report
 
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out} is a file; it takes a folder, such as {REPORT}.")
     start = time.perf_counter()
     folders = list(runs) or ([] if published else [Path("results/runs")])
     chosen = [name.strip() for name in papers.split(",") if name.strip()] if published else []

@@ -28,7 +28,7 @@ def score(
     """Run the whole extraction and scoring path again, without decoding anything."""
     from harness.runner.rescore import gold as score_gold
     from harness.runner.rescore import rescore
-    from harness.show import print_json, print_table, summary_row
+    from harness.show import print_json, print_summary
     from harness.store import find_run
 
     if gold == (run is not None):
@@ -46,7 +46,7 @@ def score(
     if json:
         print_json({**outcome.summary, "changed": outcome.changed, "folder": str(outcome.folder.path)})
         return
-    print_table([summary_row(outcome.summary)])
+    print_summary(outcome.summary)
     print(f"{outcome.changed} of {outcome.stored} samples have another score than before.")
     if outcome.folder is not folder:
         print(f"Scored under today's version of the protocol, into {outcome.folder.path}; the run itself is unchanged.")

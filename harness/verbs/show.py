@@ -46,18 +46,19 @@ def _ids(folder: Any) -> str:
 
 
 def _print_run(folder: Any) -> None:
+    from harness.layout import setting_value
     from harness.metrics import summarise
-    from harness.show import print_table, summary_row
+    from harness.show import measured_on, print_summary, print_table
 
     run, summary = folder.run(), folder.summary()
     samples = list(folder.samples(light=True)) if summary is None else []
     if summary or samples:
-        print_table([summary_row(summary or summarise(run, samples))])
+        print_summary(summary or summarise(run, samples))
     if summary is None:
         print(f"Not finished: {len(samples)} samples so far. The command that started it continues it.")
     last = (run.get("sessions") or [{}])[-1]
     rows = [
-        ("setting", ", ".join(f"{name}={value}" for name, value in run["setting"].items())),
+        ("setting", ", ".join(f"{name}={setting_value(value)}" for name, value in run["setting"].items())),
         ("protocol", f"{run['protocol']} version {run['protocol_version']}, {run['gen_length']} tokens"),
         ("checkpoint", f"{run['checkpoint']} ({run['checkpoint_fingerprint']})"),
         ("data", f"{run['data'].get('kind')} ({run['data_fingerprint']}), {run.get('n_docs')} documents"),
@@ -67,7 +68,9 @@ def _print_run(folder: Any) -> None:
         ("started", f"{run.get('started')}, {len(run.get('sessions', []))} sessions"),
         ("folder", folder.path),
     ]
-    print_table([{"": name, " ": value} for name, value in rows])
+    if summary:
+        rows.insert(0, ("TPS at", measured_on(summary)))
+    print_table([{"": name, " ": value} for name, value in rows], prose=(" ",))
 
 
 def _print_sample(line: dict[str, Any], trace: bool) -> None:
@@ -83,6 +86,6 @@ def _print_sample(line: dict[str, Any], trace: bool) -> None:
     print("---")
     names = ("outcome", "extracted", "tokens", "positions", "stop_reason", "detail")
     rows = [{"": name, " ": line.get(name)} for name in names if line.get(name) not in (None, "")]
-    print_table([*rows, {"": "forwards", " ": forwards}])
+    print_table([*rows, {"": "forwards", " ": forwards}], prose=(" ",))
     if line.get("error"):
         print(line["error"])

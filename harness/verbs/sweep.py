@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from harness.options import Json, RunOptions, Set, with_run_options
+from harness.options import Config, Json, PrintConfig, RunOptions, Set, refuse_beside_config, with_run_options
 
 if TYPE_CHECKING:
     from harness.runner.spec import RunSpec
@@ -16,9 +16,19 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example: harness sweep --suite mini --methods tad_speed,d3llm --tasks gsm8k --limit 100 --dry-run"
 
+# what may stand beside --config: how the plan is run, not what it is
+BESIDE_CONFIG = (
+    *("dry_run", "calibrate", "refine", "refine_budget", "shard", "executor", "as_json"),
+    *("ray_address", "ray_gpus", "ray_cpus", "ray_store"),
+)
+GIVES_WAY = ("path", "folder", "limit", "seed", "state", "NFE run", "NFE")  # the columns a narrow terminal does without
+
 
 @with_run_options
 def sweep(
+    ctx: typer.Context,
+    config: Config = None,
+    print_config: PrintConfig = False,
     methods: str = typer.Option("", metavar="a,b", help="Only these methods; all that the suite has weights for."),
     tasks: str = typer.Option("", metavar="x,y", help="Only these tasks; all of the suite."),
     points: str = typer.Option(
@@ -45,17 +55,28 @@ def sweep(
     options: RunOptions,
 ) -> None:
     """Run every method on every task at every point; the same command again continues, finished runs are skipped."""
+    from harness.experiment import experiment_text, read
     from harness.settings import parse
     from harness.sweep import Grid, parse_points, parse_shard
     from harness.sweep.refine import Refinement
-    from harness.sweep.run import make_plan
+    from harness.sweep.run import make_plan, part_of
 
-    base = options.spec(method="", task="")
     _known("executor", executor, ("local", "ray"))
     _known("Ray store", ray_store, ("driver", "shared"))
     part = parse_shard(shard)
-    grid = Grid(base, _names(methods), _names(tasks), parse_points(points), _seeds(seeds), parse(settings))
-    specs = make_plan(grid, part, by_curve=refine is not None)
+    experiment = None
+    if config is None:
+        base = options.spec(method="", task="")
+        grid = Grid(base, _names(methods), _names(tasks), parse_points(points), _seeds(seeds), parse(settings))
+        specs = make_plan(grid, part, by_curve=refine is not None)
+        if print_config:
+            print(experiment_text(grid, executor), end="")
+            return
+    else:
+        changes = refuse_beside_config(ctx, BESIDE_CONFIG)
+        experiment = read(config)
+        specs = part_of(experiment.plan(**changes), part, refine is not None)
+        executor = executor if executor != "local" else experiment.executor
     refinement = Refinement(refine, refine_budget) if refine else None
     estimated = calibrate if dry_run or executor == "local" else 0
     planned = _show_plan(specs, estimated, as_json)
@@ -64,7 +85,19 @@ def sweep(
             _print_json({"plan": planned})
         return
     run = _executor(executor, ray_address, ray_gpus, ray_cpus, ray_store)
-    _run(specs, run, refinement, options.out, options.suite, as_json)
+    if experiment is not None:
+        typer.echo(f"experiment kept as {experiment.store(specs[0].out)}", err=True)
+    _run(specs, run, refinement, specs[0].out, specs[0].suite, as_json)
+    if experiment is not None and experiment.report is not None:
+        _report(specs[0], experiment.report)
+
+
+def _report(spec: RunSpec, out: str) -> None:
+    from harness.api import report
+    from harness.suites import load_suite
+
+    files = report(spec.out, suite=load_suite(spec.suite).name, out=out).files
+    typer.echo(f"{len(files)} files; open {out}/index.html", err=True)
 
 
 def _names(text: str) -> list[str]:
@@ -85,18 +118,19 @@ def _show_plan(specs: list[RunSpec], documents: int, as_json: bool) -> list[dict
     from rich.console import Console
 
     from harness.show import print_table
-    from harness.sweep import groups
     from harness.sweep.estimate import estimate, total, without_estimate
+    from harness.sweep.grid import by_method
 
     console = Console(stderr=True)
     if not documents:
         rows, last = without_estimate(specs), f"{len(specs)} runs."
     else:
         with console.status("calibrating") as status:
-            costs = estimate(groups(specs), documents, status.update)
+            costs = estimate(by_method(specs), documents, status.update)
         rows, last = [cost.row() for cost in costs], total(costs)
     if not as_json:
-        print_table(rows, short={"documents": "docs", "remaining": "left", "forwards": "NFE"})
+        short = {"documents": "docs", "remaining": "left", "forwards": "NFE"}
+        print_table([{short.get(name, name): value for name, value in row.items()} for row in rows], give_way=GIVES_WAY)
         print(last)
     return rows
 
@@ -122,7 +156,7 @@ def _run(specs: list[RunSpec], executor: Executor, refinement: Any, out: str, su
     """Run the plan and print what became of it. Exits with 1 if a run failed or a scorer raised."""
     from harness.show import print_table
     from harness.sweep.progress import Board
-    from harness.sweep.report import failures_text, rows, seed_rows
+    from harness.sweep.report import COUNTS, failures_text, ran_text, rows, seed_rows
     from harness.sweep.run import run_sweep
 
     try:
@@ -136,13 +170,17 @@ def _run(specs: list[RunSpec], executor: Executor, refinement: Any, out: str, su
     if as_json:
         _print_json({"runs": table, "seeds": seeds})
     else:
-        print_table(table, short={"accuracy": "acc %"})
+        hidden = set(COUNTS) - {"forwards", "forwards_run"}
+        short = {"accuracy": "acc %", "forwards": "NFE", "forwards_run": "NFE run"}
+        shown = [{short.get(name, name): value for name, value in row.items() if name not in hidden} for row in table]
+        print_table(shown, give_way=GIVES_WAY)
+        print(ran_text(outcomes))
         if seeds:
             print("\nSeeds combined (documents are resampled; sd is the spread between seeds):")
             print_table(seeds)
     if text := failures_text(outcomes):
         typer.echo(text, err=True)
-    typer.echo(f"Plot it: harness report --runs {out} --suite {suite} --out report", err=True)
+    typer.echo(f"Plot it: harness report --runs {out} --suite {suite}", err=True)
     if any(outcome.state == "failed" or outcome.errors for outcome in outcomes):
         raise typer.Exit(1)
 

@@ -47,11 +47,12 @@ def trajectories(
     out: Path | None = typer.Option(None, help="Folder of the shards; run again to continue."),
     json: bool = typer.Option(False, "--json", help="The counts as JSON on stdout."),
 ) -> None:
-    """Decode training problems one token per forward and store the order of commitment; run again to continue."""
+    """Decode training problems one token per forward pass and store the order of commitment; run again to continue."""
     from harness import training
+    from harness.runner.models import reader_of
     from harness.show import print_json
     from harness.suites import load_suite
-    from harness.training_problems import accept, training_problems
+    from harness.training_problems import grade, training_problems
     from methods.backbones import load
     from methods.distill.teacher import teacher_decoder, teacher_score
     from methods.distill.trajectory_generation import Plan, generate
@@ -87,7 +88,7 @@ def trajectories(
             folder,
             plan,
             decoder=teacher_decoder(backbone.arch, size, score=ranking, top_p=top_p),
-            accept=partial(accept, found.loaded),
+            grade=partial(grade, found.loaded, reader_of(backbone, source)),
             source=source,
             extra=made_with | {"block": size, "tasks": sorted(found.loaded)},
             on_shard=on_shard,

@@ -15,7 +15,7 @@ def validate(
     json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
     """Check a protocol, a recipe or a suite and show what it means; exit 2 with a sentence if it is wrong."""
-    from harness.show import print_json
+    from harness.show import json_text, print_json
 
     found = check(file)
     if json:
@@ -24,7 +24,7 @@ def validate(
     typer.echo(f"{found['file']}: a valid {found['kind']}.")
     for name, value in found.items():
         if name not in ("file", "kind"):
-            typer.echo(f"  {name}: {value}")
+            typer.echo(f"  {name}: {value if isinstance(value, str) else json_text(value)}")
 
 
 def check(file: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from methods.backbones.build import set_direction
-from methods.backbones.config import Shape
+from methods.backbones.config import ModelConfig
 from methods.backbones.files import tokenizer_fingerprint
 from methods.backbones.kv_store import KVStore
 from methods.backbones.special import Special
@@ -35,7 +35,7 @@ class Backbone:
 
     def __init__(
         self,
-        shape: Shape,
+        config: ModelConfig,
         model: Any,
         special: Special,
         *,
@@ -44,11 +44,11 @@ class Backbone:
         folder: Path | None = None,
         notes: tuple[str, ...] = (),
     ) -> None:
-        self.shape, self.model, self.special = shape, model, special
+        self.config, self.model, self.special = config, model, special
         self.tokenizer, self.fingerprint, self.folder, self.notes = tokenizer, fingerprint, folder, notes
         self.tokenizer_fingerprint = "" if folder is None else tokenizer_fingerprint(folder)
-        self.arch, self.shift, self.causal = shape.arch, shape.shift, shape.causal
-        self.vocab_size, self.max_positions = shape.vocab, shape.positions
+        self.arch, self.shift, self.causal = config.arch, config.shift, config.causal
+        self.vocab_size, self.max_positions = config.vocab, config.positions
         self._head, trunk = model.lm_head, model.model
         self._embed, self._layers = trunk.embed_tokens, list(trunk.layers)
         self._rotary, self._norm = trunk.rotary_emb, trunk.norm
@@ -70,16 +70,16 @@ class Backbone:
 
     def turn_block(self, mask: int) -> None:
         """Make an autoregressive backbone a block diffusion one with this mask id; the weights stay as they are."""
-        self.shape, self.special = self.shape.as_block(), replace(self.special, mask=mask)
-        self.arch, self.shift, self.causal = self.shape.arch, self.shape.shift, self.shape.causal
-        set_direction(self.model, self.shape)
+        self.config, self.special = self.config.as_block(), replace(self.special, mask=mask)
+        self.arch, self.shift, self.causal = self.config.arch, self.config.shift, self.config.causal
+        set_direction(self.model, self.config)
 
     def compile(self) -> None:
         """Compile the layers with torch.compile: rounding may differ, nothing else.
 
         On CUDA in the mode `reduce-overhead`, which replays a CUDA graph for every shape met before; windows are
         widened to a multiple of 32 positions so that there are few. On a CPU shapes stay as they are. The result of
-        a forward is then only good until the next one. The first forward pass includes the compilation.
+        a forward pass is then only valid until the next one. The first forward pass includes the compilation.
         """
         cuda = self.device.type == "cuda"
         self._run = torch.compile(self._through, dynamic=True, mode="reduce-overhead" if cuda else None)
@@ -87,8 +87,8 @@ class Backbone:
 
     def new_store(self, rows: int, slots: int) -> KVStore:
         """An empty store for `rows` sequences of `slots` slots."""
-        size = (rows, self.shape.kv_heads, slots, self.shape.head_dim)
-        return KVStore(self.shape.layers, size, self.dtype, self.device)
+        size = (rows, self.config.kv_heads, slots, self.config.head_dim)
+        return KVStore(self.config.layers, size, self.dtype, self.device)
 
     def hidden(
         self,

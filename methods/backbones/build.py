@@ -1,4 +1,4 @@
-"""From a shape to transformers' module: Llama, Qwen2 or Qwen3, made bidirectional where the architecture is."""
+"""From a config to transformers' module: Llama, Qwen2 or Qwen3, made bidirectional where the architecture is."""
 
 from __future__ import annotations
 
@@ -6,45 +6,45 @@ from typing import Any
 
 import torch
 
-from methods.backbones.config import Shape
+from methods.backbones.config import ModelConfig
 from methods.errors import MethodsError
 
 ATTENTION = ("sdpa", "eager", "flash_attention_2")
 
 
-def library_config(shape: Shape, attention: str = "sdpa") -> Any:
-    """transformers' config of this shape; `is_causal` false (read on every forward) unless the model is causal."""
+def library_config(config: ModelConfig, attention: str = "sdpa") -> Any:
+    """transformers' config of the same model; `is_causal` false (read on every forward) unless the model is causal."""
     from transformers import LlamaConfig, Qwen2Config, Qwen3Config
 
     keys: dict[str, Any] = {
-        "vocab_size": shape.vocab,
-        "hidden_size": shape.hidden,
-        "intermediate_size": shape.mlp,
-        "num_hidden_layers": shape.layers,
-        "num_attention_heads": shape.heads,
-        "num_key_value_heads": shape.kv_heads,
-        "max_position_embeddings": shape.positions,
-        "rms_norm_eps": shape.eps,
-        "tie_word_embeddings": shape.tied,
-        "rope_parameters": {"rope_type": "default", **(shape.rope or {}), "rope_theta": shape.theta},
+        "vocab_size": config.vocab,
+        "hidden_size": config.hidden,
+        "intermediate_size": config.mlp,
+        "num_hidden_layers": config.layers,
+        "num_attention_heads": config.heads,
+        "num_key_value_heads": config.kv_heads,
+        "max_position_embeddings": config.positions,
+        "rms_norm_eps": config.eps,
+        "tie_word_embeddings": config.tied,
+        "rope_parameters": {"rope_type": "default", **(config.rope or {}), "rope_theta": config.theta},
         "bos_token_id": None,
         "eos_token_id": None,
         "pad_token_id": None,
     }
-    config: Any
-    if shape.family == "llama":
-        config = LlamaConfig(**keys, head_dim=shape.head_dim, attention_bias=shape.out_bias)
-    elif shape.family == "qwen2":
-        config = Qwen2Config(**keys)
+    made: Any
+    if config.family == "llama":
+        made = LlamaConfig(**keys, head_dim=config.head_dim, attention_bias=config.out_bias)
+    elif config.family == "qwen2":
+        made = Qwen2Config(**keys)
     else:
-        config = Qwen3Config(**keys, head_dim=shape.head_dim, attention_bias=shape.out_bias)
-    config.is_causal = shape.causal
-    config.use_cache = False
-    config._attn_implementation = attention
-    return config
+        made = Qwen3Config(**keys, head_dim=config.head_dim, attention_bias=config.out_bias)
+    made.is_causal = config.causal
+    made.use_cache = False
+    made._attn_implementation = attention
+    return made
 
 
-def build_model(shape: Shape, attention: str = "sdpa") -> Any:
+def build_model(config: ModelConfig, attention: str = "sdpa") -> Any:
     """The module with random weights on the current default device (use `torch.device("meta")` for none).
 
     Raises MethodsError when transformers refuses what the config asks for.
@@ -53,19 +53,19 @@ def build_model(shape: Shape, attention: str = "sdpa") -> Any:
 
     kinds = {"llama": LlamaForCausalLM, "qwen2": Qwen2ForCausalLM, "qwen3": Qwen3ForCausalLM}
     try:
-        model = kinds[shape.family](library_config(shape, attention))
+        model = kinds[config.family](library_config(config, attention))
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:  # from a rope_scaling
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise MethodsError(f"transformers cannot build this {shape.arch} model from config.json: {first}") from None
-    return set_direction(model, shape)
+        raise MethodsError(f"transformers cannot build this {config.arch} model from config.json: {first}") from None
+    return set_direction(model, config)
 
 
-def set_direction(model: Any, shape: Shape) -> Any:
+def set_direction(model: Any, config: ModelConfig) -> Any:
     """Write the attention's direction where either of transformers' two readers looks: the config and the layers."""
-    model.config.is_causal = shape.causal
+    model.config.is_causal = config.causal
     for module in model.modules():
         if hasattr(module, "is_causal"):
-            module.is_causal = shape.causal
+            module.is_causal = config.causal
     return model
 
 
@@ -89,20 +89,20 @@ def leak(model: Any, vocab: int) -> float:
     return float((before - after)[:, :-1].abs().max() / scale)
 
 
-def check_direction(model: Any, shape: Shape, where: str) -> float:
+def check_direction(model: Any, config: ModelConfig, where: str) -> float:
     """The leak test: bidirectional attention must leak, causal must not. Returns the leak.
 
     Raises MethodsError: a wrong direction gives plausible and worthless numbers.
     """
     was = model.training
-    value = leak(model.eval(), shape.vocab)
+    value = leak(model.eval(), config.vocab)
     model.train(was)
     if not value == value:
         raise MethodsError(
             f"{where}: the weights give NaN on a test forward; the file is damaged or the dtype too small."
         )
-    if (value > 1e-6) == shape.causal:
-        kind = "causal" if shape.causal else "bidirectional"
+    if (value > 1e-6) == config.causal:
+        kind = "causal" if config.causal else "bidirectional"
         raise MethodsError(
             f"{where}: attention is not {kind} (a changed last token moved earlier states by {value:.1e}); "
             "this transformers version does not honour config.is_causal, install the version in constraints.txt."

@@ -1,4 +1,4 @@
-"""The shape of a transformer, from its `config.json`: architecture, sizes, and which values are allowed.
+"""The sizes of a transformer, from its `config.json`: architecture, sizes, and which values are allowed.
 
 No torch here: `harness doctor` estimates memory from this before anything is downloaded.
 Config keys follow the published files: GSAI-ML/LLaDA-8B-Instruct (`d_model`, `n_layers`, ...),
@@ -34,7 +34,7 @@ BLOCK_TYPES = {"qwen2": "Fast_dLLM_Qwen", "qwen3": "Fast_dLLM_Qwen3", "llama": "
 
 
 @dataclass(frozen=True)
-class Shape:
+class ModelConfig:
     """Sizes of one transformer. `arch` is llada, dream, a2d, block or ar; `family` is llama, qwen2 or qwen3.
 
     vocab: rows of the embedding and of the head. tied: the head is the embedding.
@@ -70,7 +70,7 @@ class Shape:
         """True for autoregressive backbones."""
         return self.arch == "ar"
 
-    def as_block(self) -> Shape:
+    def as_block(self) -> ModelConfig:
         """The same transformer after its training to decode blocks by diffusion (Fast-dLLM v2).
 
         Its attention is whatever mask the decoder gives it, its alignment stays that of the autoregressive model.
@@ -80,8 +80,8 @@ class Shape:
         return replace(self, arch="block", hub=hub)
 
 
-def read_shape(config: Mapping[str, Any], where: str = "config.json") -> Shape:
-    """The shape that a hub config describes. Raises MethodsError naming `where` and the key that does not fit."""
+def model_config(config: Mapping[str, Any], where: str = "config.json") -> ModelConfig:
+    """The model that a hub config describes. Raises MethodsError naming `where` and the key that does not fit."""
     kind = str(config.get("model_type", "")).lower().removeprefix("tiny-")
     if kind not in ARCHITECTURES:
         found = config.get("model_type") or config.get("architectures") or "nothing"
@@ -97,13 +97,13 @@ def read_shape(config: Mapping[str, Any], where: str = "config.json") -> Shape:
 MOST = {"layers": 10_000, "positions": 2**31}
 
 
-def _checked(shape: Shape, where: str) -> Shape:
-    """`shape`, whose heads share out its channels as attention and RoPE need. Raises MethodsError if they do not."""
-    if shape.heads % shape.kv_heads:
-        raise MethodsError(f"{where}: {shape.heads} attention heads cannot share {shape.kv_heads} key/value heads.")
-    if shape.head_dim < 2 or shape.head_dim % 2:
-        raise MethodsError(f"{where}: a head of {shape.head_dim} channels has no rotary embedding; it must be even.")
-    return shape
+def _checked(config: ModelConfig, where: str) -> ModelConfig:
+    """`config`, whose heads share out its channels as attention and RoPE need. Raises MethodsError if they do not."""
+    if config.heads % config.kv_heads:
+        raise MethodsError(f"{where}: {config.heads} attention heads cannot share {config.kv_heads} key/value heads.")
+    if config.head_dim < 2 or config.head_dim % 2:
+        raise MethodsError(f"{where}: a head of {config.head_dim} channels has no rotary embedding; it must be even.")
+    return config
 
 
 # what LLaDA's modelling code can vary and the published checkpoints do not; anything else is refused, never guessed
@@ -123,7 +123,7 @@ _LLADA_FIXED: dict[str, tuple[Any, ...]] = {
 }
 
 
-def _llada(config: Mapping[str, Any], where: str) -> Shape:
+def _llada(config: Mapping[str, Any], where: str) -> ModelConfig:
     for key, allowed in _LLADA_FIXED.items():
         if config.get(key, allowed[0]) not in allowed:
             raise MethodsError(f"{where}: {key}={shown(ascii(config[key]))} is not supported (only {allowed[0]!r}).")
@@ -134,7 +134,7 @@ def _llada(config: Mapping[str, Any], where: str) -> Shape:
     hidden, heads = whole(config, "d_model", where), whole(config, "n_heads", where)
     kv_heads = 1 if flag(config, "multi_query_attention", where) else heads
     mlp = config.get("mlp_hidden_size") or whole(config, "mlp_ratio", where) * hidden
-    return Shape(
+    return ModelConfig(
         arch="llada",
         family="llama",
         vocab=whole(config, "embedding_size" if config.get("embedding_size") else "vocab_size", where),
@@ -155,7 +155,7 @@ def _llada(config: Mapping[str, Any], where: str) -> Shape:
     )
 
 
-def _qwen_like(config: Mapping[str, Any], arch: str, family: str, where: str) -> Shape:
+def _qwen_like(config: Mapping[str, Any], arch: str, family: str, where: str) -> ModelConfig:
     hidden, heads = whole(config, "hidden_size", where), whole(config, "num_attention_heads", where)
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
     if not isinstance(rope, Mapping):
@@ -165,7 +165,7 @@ def _qwen_like(config: Mapping[str, Any], arch: str, family: str, where: str) ->
     kind = rope.get("rope_type", rope.pop("type", "default"))
     rope["rope_type"] = kind  # older configs have `type`, which transformers does not look at beside a `rope_type`
     bias = flag(config, "attention_bias", where)
-    return Shape(
+    return ModelConfig(
         arch=arch,
         family=family,
         vocab=whole(config, "vocab_size", where),

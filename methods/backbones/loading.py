@@ -12,7 +12,7 @@ import torch
 from methods.backbones import adapters, files, hub, memory, quantise, special
 from methods.backbones.backbone import Backbone
 from methods.backbones.build import ATTENTION, build_model, check_direction, refresh_buffers
-from methods.backbones.config import Shape, read_shape
+from methods.backbones.config import ModelConfig, model_config
 from methods.backbones.tensor_names import expected, to_module
 from methods.backbones.tokenizer import load_tokenizer
 from methods.errors import MethodsError, unknown
@@ -73,29 +73,29 @@ def load(
     Raises MethodsError naming file and tensor for anything that does not fit.
     """
     folder = hub.locate(source, revision)
-    config = files.read_config(folder)
-    shape = read_shape(config, str(folder / "config.json"))
+    raw = files.read_config(folder)
+    config = model_config(raw, str(folder / "config.json"))
     if attention not in ATTENTION:
         raise unknown("attention", attention, ATTENTION)
     place = pick_device(device)
     packed = dtype if dtype in quantise.KINDS else None
     kind = pick_dtype("auto" if packed else dtype, place)
-    ids = special.resolve(shape.arch, shape.vocab, config, folder)
-    places = files.plan(folder, expected(shape), lambda name: to_module(name, shape.arch))
-    tokenizer = load_tokenizer(folder, shape.vocab)
-    memory.require(shape, str(packed or str(kind).removeprefix("torch.")), str(place), str(folder))
-    model = _read(places, shape, place, kind, str(packed) if packed else None, attention)
+    ids = special.resolve(config.arch, config.vocab, raw, folder)
+    places = files.plan(folder, expected(config), lambda name: to_module(name, config.arch))
+    tokenizer = load_tokenizer(folder, config.vocab)
+    memory.require(config, str(packed or str(kind).removeprefix("torch.")), str(place), str(folder))
+    model = _read(places, config, place, kind, str(packed) if packed else None, attention)
     mark = files.fingerprint(folder)
     notes: tuple[str, ...] = ()
     if adapter is not None:
         place_of = hub.locate(adapter)
-        notes = (str(adapters.load_adapter(model, shape.arch, place_of)),)
+        notes = (str(adapters.load_adapter(model, config.arch, place_of)),)
         if merge and not packed:
             adapters.merge(model)
         mark = hashlib.sha256(f"{mark}+{files.adapter_fingerprint(place_of)}".encode()).hexdigest()[:16]
     model.eval().requires_grad_(False)
-    check_direction(model, shape, str(folder))
-    made = Backbone(shape, model, ids, tokenizer=tokenizer, fingerprint=mark, folder=folder, notes=notes)
+    check_direction(model, config, str(folder))
+    made = Backbone(config, model, ids, tokenizer=tokenizer, fingerprint=mark, folder=folder, notes=notes)
     if compiled:
         made.compile()
     return made
@@ -103,7 +103,7 @@ def load(
 
 def _read(
     places: Mapping[str, tuple[Path, str]],
-    shape: Shape,
+    config: ModelConfig,
     place: torch.device,
     kind: torch.dtype,
     packed: str | None,
@@ -111,7 +111,7 @@ def _read(
 ) -> Any:
     """The module with the weights at `places`, built without memory first and filled tensor by tensor."""
     with torch.device("meta"):
-        model = build_model(shape, attention)
+        model = build_model(config, attention)
     if packed:
         quantise.swap(model, packed, kind)
     state: dict[str, Any] = {}
@@ -120,7 +120,7 @@ def _read(
             quantise.put(model, name, tensor.to(kind), packed, place)
         else:
             state[name] = tensor.to(place, kind)
-    model.load_state_dict(state, assign=True, strict=not (shape.tied or packed))
+    model.load_state_dict(state, assign=True, strict=not (config.tied or packed))
     model.tie_weights()
     refresh_buffers(model, place)
     return model
@@ -135,11 +135,11 @@ def create(
     attention: str = "sdpa",
 ) -> Backbone:
     """A backbone with random weights from a hub-style config (`model_type` llada, Dream, qwen2, llama, ...)."""
-    shape = read_shape(config, "config")
+    parsed = model_config(config, "config")
     place = pick_device(device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = build_model(shape, attention)
+        model = build_model(parsed, attention)
     model.to(place, pick_dtype(dtype, place)).eval().requires_grad_(False)
-    check_direction(model, shape, "config")
-    return Backbone(shape, model, special.resolve(shape.arch, shape.vocab, config))
+    check_direction(model, parsed, "config")
+    return Backbone(parsed, model, special.resolve(parsed.arch, parsed.vocab, config))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from methods.backbones import files, hub, published
-from methods.backbones.config import read_shape
+from methods.backbones.config import model_config
 from methods.errors import MethodsError
 
 
@@ -18,6 +18,6 @@ def known_arch(source: str) -> str | None:
         if kind == "hub" and (shape := published.find(place)):
             return shape.arch
         folder = hub.cached(place, revision) if kind == "hub" else hub.locate(source)
-        return read_shape(files.read_config(folder), str(folder / "config.json")).arch if folder else None
+        return model_config(files.read_config(folder), str(folder / "config.json")).arch if folder else None
     except MethodsError:
         return None

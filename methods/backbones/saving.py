@@ -28,19 +28,19 @@ def save(
     folder.mkdir(parents=True, exist_ok=True)
     kind = stored_dtype(backbone, dtype)
     state = backbone.model.state_dict()
-    names = list(expected(backbone.shape))
+    names = list(expected(backbone.config))
     sizes = {name: state[name].numel() * kind.itemsize for name in names}
     groups: list[list[str]] = [[]]
-    room = shard_bytes
+    free = shard_bytes
     for name in names:
-        if groups[-1] and sizes[name] > room:
+        if groups[-1] and sizes[name] > free:
             groups.append([])
-            room = shard_bytes
+            free = shard_bytes
         groups[-1].append(name)
-        room -= sizes[name]
-    config = dict(backbone.shape.hub) | _ids(backbone) | {"torch_dtype": str(kind).removeprefix("torch.")}
+        free -= sizes[name]
+    config = dict(backbone.config.hub) | _ids(backbone) | {"torch_dtype": str(kind).removeprefix("torch.")}
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    _write(folder, groups, state, kind, backbone.shape.arch)
+    _write(folder, groups, state, kind, backbone.config.arch)
     if backbone.tokenizer is not None:
         backbone.tokenizer.save_pretrained(str(folder))
     return folder
@@ -70,7 +70,7 @@ def _write(folder: Path, groups: list[list[str]], state: dict[str, Any], kind: t
 
 def _ids(backbone: Backbone) -> dict[str, Any]:
     """Mask, padding and every id that ends an answer, where the config does not hold them yet."""
-    special, config = backbone.special, backbone.shape.hub
+    special, config = backbone.special, backbone.config.hub
     ids = {"mask_token_id": special.mask, "pad_token_id": special.pad, "eos_token_id": special.eos[0]}
     added: dict[str, Any] = {
         name: token for name, token in ids.items() if token is not None and config.get(name) is None

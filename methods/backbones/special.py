@@ -72,7 +72,7 @@ def added_tokens(folder: Path) -> dict[str, int]:
 def resolve(arch: str, vocab: int, config: Mapping[str, Any], folder: Path | None = None) -> Special:
     """The special ids of a checkpoint; `folder` may hold generation and tokenizer files beside the config.
 
-    Raises MethodsError when a needed id is nowhere to be found or lies outside the embedding.
+    Raises MethodsError when a needed id is nowhere to be found or is outside the embedding.
     """
     generation = read_json(folder / "generation_config.json") if folder else {}
     tokens = added_tokens(folder) if folder else {}
@@ -108,7 +108,7 @@ def _checked(arch: str, vocab: int, mask: Any, eos: list[Any], pad: Any, where: 
         if type(token) is not int:
             raise MethodsError(f"{where}: {name} {ascii(token)[:60]} is no token id; ids are whole numbers.")
         if not 0 <= token < vocab:
-            raise MethodsError(f"{where}: {name} {token} lies outside the embedding of {vocab} rows.")
+            raise MethodsError(f"{where}: {name} {token} is outside the embedding of {vocab} rows.")
     return Special(mask=mask, eos=tuple(dict.fromkeys(eos)), pad=pad)
 
 

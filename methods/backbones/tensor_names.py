@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from methods.backbones.config import Shape
+from methods.backbones.config import ModelConfig
 
 # LLaDA's name -> transformers', inside a block and outside
 LLADA_BLOCK = {
@@ -58,29 +58,29 @@ def to_hub(name: str, arch: str) -> str:
     raise KeyError(name)
 
 
-def expected(shape: Shape) -> dict[str, tuple[int, ...]]:
+def expected(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Every tensor of the model under transformers' names, with its shape; a tied head is not listed."""
-    q, kv, wide = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim, shape.hidden
+    q, kv, wide = config.heads * config.head_dim, config.kv_heads * config.head_dim, config.hidden
     block: dict[str, tuple[int, ...]] = {
         "self_attn.q_proj.weight": (q, wide),
         "self_attn.k_proj.weight": (kv, wide),
         "self_attn.v_proj.weight": (kv, wide),
         "self_attn.o_proj.weight": (wide, q),
-        "mlp.gate_proj.weight": (shape.mlp, wide),
-        "mlp.up_proj.weight": (shape.mlp, wide),
-        "mlp.down_proj.weight": (wide, shape.mlp),
+        "mlp.gate_proj.weight": (config.mlp, wide),
+        "mlp.up_proj.weight": (config.mlp, wide),
+        "mlp.down_proj.weight": (wide, config.mlp),
         "input_layernorm.weight": (wide,),
         "post_attention_layernorm.weight": (wide,),
     }
-    if shape.qkv_bias:
+    if config.qkv_bias:
         block |= {f"self_attn.{part}.bias": (size,) for part, size in (("q_proj", q), ("k_proj", kv), ("v_proj", kv))}
-    if shape.out_bias:
+    if config.out_bias:
         block["self_attn.o_proj.bias"] = (wide,)
-    if shape.family == "qwen3":
-        block |= {f"self_attn.{part}.weight": (shape.head_dim,) for part in ("q_norm", "k_norm")}
-    tensors = {f"model.layers.{n}.{part}": size for n in range(shape.layers) for part, size in block.items()}
-    tensors["model.embed_tokens.weight"] = (shape.vocab, wide)
+    if config.family == "qwen3":
+        block |= {f"self_attn.{part}.weight": (config.head_dim,) for part in ("q_norm", "k_norm")}
+    tensors = {f"model.layers.{n}.{part}": size for n in range(config.layers) for part, size in block.items()}
+    tensors["model.embed_tokens.weight"] = (config.vocab, wide)
     tensors["model.norm.weight"] = (wide,)
-    if not shape.tied:
-        tensors["lm_head.weight"] = (shape.vocab, wide)
+    if not config.tied:
+        tensors["lm_head.weight"] = (config.vocab, wide)
     return tensors

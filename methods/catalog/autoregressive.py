@@ -1,9 +1,9 @@
 """Autoregressive baselines: greedy left to right, and lossless speculative decoding of the same model.
 
-`ar` caches keys and values and gives one token per forward by construction. `ar_speculative` is transformers' prompt
-lookup (Saxena 2023): drafts are copied from the text so far where its last n-gram occurred before, and one forward of
-the model verifies them. The tokens are those of `ar`; TPF is measured, tokens over forwards of the target, with drafts
-counted apart. Neither has anything to repair, so both fidelities are the same.
+`ar` caches keys and values and gives one token per forward pass by construction. `ar_speculative` is transformers'
+prompt lookup (Saxena 2023): drafts are copied from the text so far where its last n-gram occurred before, and one
+forward pass of the model verifies them. The tokens are those of `ar`; TPF is measured, tokens over forwards of the
+target, with drafts counted apart. Neither has anything to repair, so both fidelities are the same.
 """
 
 from __future__ import annotations

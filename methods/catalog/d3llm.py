@@ -5,9 +5,9 @@ whose predecessor is decoded far enough commits at least one. The next block is 
 share reaches `block_add_threshold`. After an EOS the tail is filled.
 
 With its delayed K/V cache (`d3llm_cache`) a finished block is frozen `cache_delay` forwards later, when its
-neighbours have settled. While a finished block waits, and every `refresh_interval`-th forward, the whole canvas is
-recomputed; otherwise only what follows the frozen part. A forward counts one whatever its width: read `positions`
-beside TPF.
+neighbours have settled. While a finished block waits, and every `refresh_interval`-th forward pass, the whole canvas is
+recomputed; otherwise only what follows the frozen part. A forward pass counts as one whatever its width: read
+`positions` beside TPF.
 
 `multi_block_d3llm` is what d3LLM's distillation is measured against: same decoder, same settings, base weights
 (`multi_block` is the same under TAD's settings).

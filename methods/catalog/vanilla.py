@@ -1,8 +1,8 @@
-"""Vanilla masked diffusion: a fixed number of tokens per forward, the surest first, no cache.
+"""Vanilla masked diffusion: a fixed number of tokens per forward pass, most confident first, no cache.
 
 LLaDA (Nie et al. 2025) decodes block by block and ranks by the probability of the best token. Dream (Ye et al. 2025)
 decodes the whole generation at once and ranks by entropy: block_size=none, score=entropy, temperature 0.1, top_p 0.9.
-The swept parameter is the number of tokens per forward; the papers' own point is one.
+The swept parameter is the number of tokens per forward pass; the papers' own point is one.
 """
 
 from __future__ import annotations

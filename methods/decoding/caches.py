@@ -1,4 +1,4 @@
-"""Cache policies: which positions a forward recomputes and which slots of the K/V store it may read.
+"""Cache policies: which positions a forward pass recomputes and which slots of the K/V store it may read.
 
 The store has one slot per position, so no cache, prefix, dual, delayed and block-causal caching differ only in their
 window and their mask. Where tokens are scored by the position before them (`shift` 1, Dream), a window starts one
@@ -163,7 +163,7 @@ class BlockCausal(Stored):
 
 @dataclass(frozen=True)
 class Causal(Stored):
-    """An autoregressive model's cache: the prompt once, then one position per forward. Needs `OneByOne`."""
+    """An autoregressive model's cache: the prompt once, then one position per forward pass. Needs `OneByOne`."""
 
     needs = ("written",)
 

@@ -1,4 +1,4 @@
-"""Commit rules: which eligible slots become tokens after a forward."""
+"""Commit rules: which eligible slots become tokens after a forward pass."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Quota(CommitRule):
     values = ("block_size", "tokens_per_step")
 
     def start(self, state: State) -> None:
-        """How many slots per forward, and in how many forwards one more."""
+        """How many slots per forward pass, and in how many passes one more."""
         size, steps = state.values["block_size"], self.steps(state)
         state.own["each"], state.own["extra"] = size // steps, size % steps
 

@@ -111,6 +111,8 @@ class Result:
 
     reveal_step, commit_step: the forward after which each output slot first held a token, and after which it got its
     last one. edits: all that stood on the revised slots, as [forward, output slot, token id or None for a mask].
+    forwards_run, positions_run: what really ran; fewer where canvases of other requests were reused. A decoder that
+    does not say (-1) has run them all.
     """
 
     index: int
@@ -126,10 +128,14 @@ class Result:
     flickers: int = 0
     commit_step: list[int] = field(default_factory=list)
     edits: list[list[int | None]] = field(default_factory=list)
+    forwards_run: int = -1
+    positions_run: int = -1
 
     def __post_init__(self) -> None:
-        """Where nothing was revised, the last commit is the first."""
+        """Where nothing was revised the last commit is the first; where nothing was reused all forwards ran."""
         self.commit_step = self.commit_step or self.reveal_step
+        if self.forwards_run < 0:
+            self.forwards_run, self.positions_run = self.total_forwards, self.positions
 
     @property
     def total_forwards(self) -> int:

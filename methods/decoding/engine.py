@@ -4,17 +4,19 @@ A step: the block policy says what is eligible, the cache policy which window to
 the scored positions only, the commit rule, the stop policy. The next step's plan is made on the device and read by
 the host in one transfer, which is the only synchronisation of a step. Finished rows give their place to waiting
 prompts; rows whose windows differ much in width run as two groups, so that a row that refreshes its cache does not
-widen the others.
+widen the others. A row whose canvas was computed before, for another request, takes part in a step without a forward.
 """
 
 from __future__ import annotations
 
 import time
+import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,33 +24,44 @@ from methods.decoding.appended import Appended
 from methods.decoding.decoder import Decoder, ExternalDecoder, Request, Result
 from methods.decoding.forwards import KINDS
 from methods.decoding.history import History
+from methods.decoding.policies import Scorer
+from methods.decoding.reuse import Known
+from methods.decoding.rounds import Numbered, parts
 from methods.decoding.state import NAN, Plan, Shape, State
 from methods.decoding.validate import not_a_number, validate
 from methods.errors import MethodsError, MethodsUsageError
 
 UNEVEN = 1.5  # widest over narrowest window beyond which a batch runs as two groups
-Numbered = tuple[int, Request]
+REUSE_MB = 512.0
 
 
-def decode(backbone: Any, requests: Sequence[Request], *, batch_size: int = 16) -> Iterator[Result]:
+def decode(
+    backbone: Any,
+    requests: Sequence[Request],
+    *,
+    batch_size: int = 16,
+    reuse_mb: float = REUSE_MB,
+    note: Callable[[str], None] = warnings.warn,
+) -> Iterator[Result]:
     """Decode `requests`, at most `batch_size` at once; results come in order of completion.
 
     Requests whose decoders have the same policies share batches, whatever their settings, prompts and lengths.
+    reuse_mb: megabytes (2**20 bytes) for the canvases of prompts that several requests have in common; a canvas that is
+    met again costs no forward, and nothing else differs. 0: none. note: gets a sentence if they are too few.
     Raises MethodsUsageError for a request that cannot be decoded or a batch size below 1 (before any forward) and
     MethodsError naming request and forward for logits that are not a number.
     """
     if batch_size < 1:
         raise MethodsUsageError(f"The batch size is {batch_size}; it must be at least 1.")
-    alike: dict[Any, list[Numbered]] = {}
-    for index, request in enumerate(list(requests)):
+    numbered: list[Numbered] = list(enumerate(requests))
+    for index, request in numbered:
         validate(backbone, request, index)
-        alike.setdefault(request.decoder.kind, []).append((index, request))
-    for numbered in alike.values():
-        decoder = numbered[0][1].decoder
+    for part in parts(numbered, int(reuse_mb * 2**20), note):
+        decoder = part.requests[0][1].decoder
         if isinstance(decoder, ExternalDecoder):
-            yield from decoder.decode(backbone, numbered)
+            yield from decoder.decode(backbone, part.requests)
         else:
-            yield from Batch(backbone, decoder, numbered, batch_size).run()
+            yield from Batch(backbone, decoder, part.requests, batch_size, part.known).run()
 
 
 def begin(decoder: Decoder, shape: Shape, requests: Sequence[Request]) -> State:
@@ -77,7 +90,7 @@ def begin(decoder: Decoder, shape: Shape, requests: Sequence[Request]) -> State:
 
 @dataclass
 class Host:
-    """What the host knows of the coming forward of each row."""
+    """What the host knows of the coming forward of each row. codes: what its scores depend on, where that is asked."""
 
     done: list[int]
     bad: list[int]
@@ -85,12 +98,15 @@ class Host:
     stop: list[int]
     scored: list[int]
     revised: list[int]
+    codes: list[np.ndarray]
 
 
 class Batch:
     """Requests that share their policies, decoded together; finished rows are replaced by waiting ones."""
 
-    def __init__(self, backbone: Any, decoder: Decoder, requests: Sequence[Numbered], batch_size: int) -> None:
+    def __init__(
+        self, backbone: Any, decoder: Decoder, requests: Sequence[Numbered], batch_size: int, known: Known | None = None
+    ) -> None:
         special = backbone.special
         mask_id = decoder.mask_id if decoder.mask_id is not None else special.mask
         width = max(len(request.prompt_ids) + request.gen_length for _, request in requests)
@@ -100,7 +116,8 @@ class Batch:
         blocks = max(_blocks(request) for _, request in requests)
         vocab = backbone.vocab_size
         self.shape = Shape(width, placeholder, eos, backbone.shift, backbone.device, blocks, vocab, mask_id)
-        self.backbone, self.decoder = backbone, decoder
+        self.backbone, self.decoder, self.known = backbone, decoder, known
+        self.scorers: tuple[Scorer, ...] = (decoder.score,) if known is None else known.scorers
         longest_first = sorted(requests, key=lambda item: len(item[1].prompt_ids) + item[1].gen_length, reverse=True)
         self.waiting = deque(longest_first)
         self.batch_size = min(batch_size, len(requests))
@@ -124,7 +141,7 @@ class Batch:
                 index, began, state, plan, host = self._replace(ended, index, began, state, plan, host)
                 yield from finished
                 continue
-            plan, host = self._step(index, state, plan, host)
+            plan, host = self._step(state, plan, host, index)
             self.clock += (time.perf_counter() - tick) / len(index)
 
     @torch.inference_mode()
@@ -143,24 +160,38 @@ class Batch:
         """
         plan = self.decoder.blocks.plan(state)
         self.decoder.cache.window(state, plan)
+        scored = self._scored(state, plan)
         shown, since = state.shown, state.latest
-        changed = None if shown is None else state.settle()
-        revised = torch.zeros_like(state.bad) if changed is None else changed.sum(1)
-        facts = [state.done.long(), state.bad, plan.start, plan.stop, plan.scored.sum(1), revised]
-        host = Host(*torch.stack(facts).tolist())
-        if index is not None and shown is not None and changed is not None and any(host.revised):
+        changed = torch.zeros_like(state.open) if shown is None else state.settle()
+        facts = [state.done.long(), state.bad, plan.start, plan.stop, scored.sum(1), changed.sum(1)]
+        read = torch.stack(facts, 1)
+        if self.known is not None:
+            read = torch.cat([read, self.known.code(state, plan)], 1)
+        values, count = read.cpu().numpy(), len(facts)
+        done, bad, start, stop, scores, revised = values[:, :count].T.tolist()
+        if index is not None and shown is not None and any(revised):
             self.history.note(index, state, changed, shown[0], since)
-        return plan, host
+        return plan, Host(done, bad, start, stop, scores, revised, list(values[:, count:].astype(np.int32)))
+
+    def _scored(self, state: State, plan: Plan) -> Tensor:
+        """[B, C]: the positions to score; where scores are kept for other requests, every open slot."""
+        return plan.scored if self.known is None else plan.scored | state.open
 
     @torch.inference_mode()
-    def _step(self, index: list[int], state: State, plan: Plan, host: Host) -> tuple[Plan, Host]:
-        """One forward of every row, its commits, and the next plan."""
-        decoder = self.decoder
+    def _step(self, state: State, plan: Plan, host: Host, index: list[int]) -> tuple[Plan, Host]:
+        """One forward of every row that needs one, the commits of all, and the next plan."""
+        decoder, known = self.decoder, self.known
         tokens = torch.full_like(state.ids, self.shape.placeholder)
         cost = torch.full(state.ids.shape, torch.inf, dtype=torch.float64, device=self.shape.device)
         state.show()
-        for group in _groups(host):
+        rows = list(range(len(index)))
+        if known is not None:
+            rows = known.recall(index, host.codes, tokens, cost)
+            known.ran([index[row] for row in rows], [host.stop[row] - host.start[row] for row in rows])
+        for group in _groups(host, rows):
             self._forward(state, plan, host, group, tokens, cost)
+        if known is not None:
+            tokens, cost = known.share(plan, tokens, cost)
         state.forwards += 1
         state.tokens = tokens
         state.kinds += plan.kind[:, None] == self.kinds
@@ -208,14 +239,15 @@ class Batch:
         scored = sum(host.scored[row] for row in members)
         if not scored:
             return
-        at, pos = _where(aim.scored, scored)
+        at, pos = _where(self._scored(part, aim), scored)
         before = shape.shift + (aim.start[at] if first is None else first)
         local = pos if first == 0 and not shape.shift else (pos - before).clamp_min(0)
         logits = backbone.head(hidden[at, local])
         row = at if place is None else place[at]  # of the batch, not of the group: a scorer may keep memory there
-        token, value = self.decoder.score(logits, state, row, pos)
-        tokens[row, pos] = token
-        cost[row, pos] = value
+        scores = [(scorer, *scorer(logits, state, row, pos)) for scorer in self.scorers]
+        _, tokens[row, pos], cost[row, pos] = scores[0]
+        if self.known is not None:
+            self.known.note(members, [host.scored[row] for row in members], scores)
 
     def _read_appended(self, state: State, extra: Appended, hidden: Tensor, place: Tensor | None) -> None:
         """Count the positions appended to the rows `place` (None: all) and hand the scorer their logits."""
@@ -268,6 +300,7 @@ class Batch:
         found = []
         for row, (start, end, nfe, positions, *counts), kinds, ids, reveal, latest in zip(ended, *read, strict=True):
             output, commits = ids[start:end], latest[start:end]
+            ran = (-1, -1) if self.known is None else self.known.finish(index[row])
             found.append(
                 Result(
                     index=index[row],
@@ -283,6 +316,8 @@ class Batch:
                     flickers=counts[2],
                     commit_step=commits,
                     edits=self.history.take(index[row], commits, output),
+                    forwards_run=ran[0],
+                    positions_run=ran[1],
                 )
             )
         return found
@@ -303,15 +338,17 @@ def _failure(index: int, forwards: int, bad: int) -> MethodsError:
     )
 
 
-def _groups(host: Host) -> list[list[int] | None]:
-    """Rows by the width of their window: all together (None), or the wide and the narrow ones apart."""
-    widths = [stop - start for start, stop in zip(host.start, host.stop, strict=True)]
-    low, high = min(widths), max(widths)
+def _groups(host: Host, rows: list[int]) -> list[list[int] | None]:
+    """`rows` by the width of their window: all together (None for the whole batch), or wide and narrow ones apart."""
+    if not rows:
+        return []
+    widths = {row: host.stop[row] - host.start[row] for row in rows}
+    low, high = min(widths.values()), max(widths.values())
     if high <= UNEVEN * low:
-        return [None]
+        return [None if len(rows) == len(host.done) else rows]
     middle = (low + high) / 2
-    wide = [row for row, width in enumerate(widths) if width > middle]
-    return [wide, [row for row, width in enumerate(widths) if width <= middle]]
+    wide = [row for row in rows if widths[row] > middle]
+    return [wide, [row for row in rows if widths[row] <= middle]]
 
 
 def _common(host: Host, members: Sequence[int], grain: int, canvas: int) -> tuple[int | None, int]:

@@ -8,7 +8,7 @@ not abstract has a default, so that a policy writes only what it decides.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -117,13 +117,23 @@ class Scorer(Policy, ABC):
 
     A rule that wants more of a distribution than one number (its change since the last forward, say) brings a scorer
     of its own, which keeps that in `state.own` for the rule to read.
+
+    pure: whether token and cost of a slot are a function of its logits and of `state.shape` alone (temperature aside),
+    so that they may be reused wherever the canvas is the same. A class that defines `__call__` says it itself.
     """
+
+    pure: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if "__call__" in vars(cls) and "pure" not in vars(cls):
+            cls.pure = False
 
     @abstractmethod
     def __call__(self, logits: Tensor, state: State, row: Tensor, pos: Tensor) -> tuple[Tensor, Tensor]:
         """(token [N], cost [N] float64) of `logits` [N, V], which belong to (`row`, `pos`) [N] of the batch.
 
-        Every scored position of a forward comes once; rows of uneven width come in two calls. Memory is written in
+        Every scored position of a forward pass comes once; rows of uneven width come in two calls. Memory is written in
         place. `state.forwards` does not count this forward yet.
         """
 

@@ -28,6 +28,7 @@ class Score(Scorer):
 
     kind: str
     tempered: bool = False
+    pure: ClassVar[bool] = True
     dtype: ClassVar[torch.dtype] = torch.float32
 
     def __call__(self, logits: Tensor, state: State, row: Tensor, pos: Tensor) -> tuple[Tensor, Tensor]:

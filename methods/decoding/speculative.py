@@ -20,7 +20,7 @@ from methods.decoding.validate import not_a_number
 
 @dataclass(frozen=True)
 class PromptLookup(ExternalDecoder):
-    """tokens: most draft tokens per forward (0: none, plain greedy decoding). ngram: longest match looked up."""
+    """tokens: most draft tokens per forward pass (0: none, plain greedy decoding). ngram: longest match looked up."""
 
     tokens: int
     ngram: int

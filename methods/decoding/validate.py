@@ -39,7 +39,7 @@ def validate(backbone: Any, request: Request, index: int) -> None:
     bad = [token for token in request.prompt_ids if not 0 <= token < backbone.vocab_size]
     if bad:
         raise MethodsUsageError(
-            f"Request {index}: token id {bad[0]} lies outside the vocabulary of {backbone.vocab_size}; "
+            f"Request {index}: token id {bad[0]} is outside the vocabulary of {backbone.vocab_size}; "
             "was the prompt made with another tokenizer?"
         )
     if isinstance(request.decoder, Decoder):
@@ -53,7 +53,7 @@ def _special(decoder: Decoder, vocab: int, index: int) -> None:
     for name, token in (("mask_id", decoder.mask_id), *(("eos_id", token) for token in decoder.eos_ids or ())):
         if token is not None and not 0 <= token < vocab:
             raise MethodsUsageError(
-                f"Request {index}: {name}={token} lies outside the vocabulary of {vocab}; "
+                f"Request {index}: {name}={token} is outside the vocabulary of {vocab}; "
                 "leave it out to take the checkpoint's own."
             )
 

@@ -92,6 +92,7 @@ class Shadowed(Score):
 
     memory: ClassVar[Names] = ("backed",)
     needs: ClassVar[Names] = ("span",)
+    pure: ClassVar[bool] = False  # the shadow is read in every forward
 
     def start(self, state: State) -> None:
         """Nothing judged; slots that are not count as certain."""

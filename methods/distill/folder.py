@@ -56,7 +56,7 @@ def begin(out: Path, key: dict[str, Any], *, clear: bool) -> Path:
 
 
 def empty(out: Path) -> None:
-    """Delete what a training writes into `out`, so that no file of one run lies beside those of another."""
+    """Delete what a training writes into `out`, so that files of two runs never mix."""
     for path in [path for pattern in WRITTEN for path in out.glob(pattern)]:
         if path.is_dir():
             shutil.rmtree(path)

@@ -74,8 +74,8 @@ def batches(draw: Draw, rng: random.Random, size: int, parts: int, gen_length: i
     for part in range(parts):
         group = examples[part * share : (part + 1) * share]
         longest = max(len(e.prompt) + len(e.answer) for e in group) + 1
-        room = min(len(e.prompt) for e in group) + gen_length - longest
-        length = longest + int(rng.random() ** 4 * max(room, 0))
+        slack = min(len(e.prompt) for e in group) + gen_length - longest
+        length = longest + int(rng.random() ** 4 * max(slack, 0))
         made.append(collate(group, length, eos, tail_weight=0.1))
     return made
 

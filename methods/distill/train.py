@@ -27,7 +27,7 @@ from methods.errors import MethodsError
 
 
 def train(job: Job, backbone: Backbone, trajectories: Sequence[Trajectory]) -> dict[str, Any]:
-    """Train, resuming a killed run of the same job; returns the manifest, which lies in `job.out` with the model.
+    """Train, resuming a killed run of the same job; returns the manifest, which is in `job.out` with the model.
 
     Raises MethodsError for bad trajectories, an unknown tracker, another run in `job.out` (unless `job` says to
     replace it), or a loss that is not finite.

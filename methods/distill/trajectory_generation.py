@@ -25,6 +25,7 @@ from methods.distill.trajectory_files import HEADER, atomically, read_header, re
 from methods.errors import MethodsError
 
 Decode = Callable[..., Iterable[Result]]
+Grade = Callable[[Problem, Sequence[int]], tuple[str, bool]]  # (problem, response ids) -> (scored text, correct)
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def generate(
     plan: Plan,
     *,
     decoder: Callable[[float], Decoder],
-    accept: Callable[[Problem, str], bool],
+    grade: Grade,
     source: str = "",
     extra: dict[str, Any] | None = None,
     on_shard: Callable[[int, int, int], None] | None = None,
@@ -82,7 +83,8 @@ def generate(
 ) -> dict[str, int]:
     """Decode every problem of this part that `out` does not hold yet; returns its counts: problems, correct, shards.
 
-    decoder(temperature) builds the teacher's decoder; accept(problem, text) is the task's scorer.
+    decoder(temperature) builds the teacher's decoder; grade(problem, ids) gives the text of a response
+    that is scored, and whether it is correct.
     on_shard(problems done, of, correct so far). Raises MethodsError when `out` holds another set.
     """
     if backbone.tokenizer is None:
@@ -101,7 +103,7 @@ def generate(
     for number in mine:
         file, chunk = shard_file(out, number), problems[starts[number] :][: plan.shard]
         if not file.exists():
-            write_shard(file, _decode_shard(backbone, chunk, starts[number], plan, decoder, accept, decode))
+            write_shard(file, _decode_shard(backbone, chunk, starts[number], plan, decoder, grade, decode))
         seen, good = seen + len(chunk), good + sum(one.correct for one in read_shard(file))
         if on_shard:
             on_shard(seen, total, good)
@@ -129,18 +131,18 @@ def _decode_shard(
     first: int,
     plan: Plan,
     decoder: Callable[[float], Decoder],
-    accept: Callable[[Problem, str], bool],
+    grade: Grade,
     decode: Decode,
 ) -> list[Trajectory]:
     made = [undecoded(backbone, problem, plan.decode_from) for problem in problems]
     for attempt, temperature in enumerate(plan.temperatures):
         todo = [index for index, one in enumerate(made) if not one.correct]
-        recipe = decoder(temperature)
+        built = decoder(temperature)
         requests = [
             Request(
                 prompt_ids=made[index].decoded.tolist(),
                 gen_length=plan.gen_length,
-                decoder=recipe,
+                decoder=built,
                 seed=plan.seed + 1_000_003 * attempt + first + index,
             )
             for index in todo
@@ -149,18 +151,12 @@ def _decode_shard(
             results = list(decode(backbone, requests, batch_size=plan.batch_size))
         for result in results:
             index = todo[result.index]
-            text = answer_text(backbone, result.output_ids)
+            text, correct = grade(problems[index], result.output_ids)
             made[index] = replace(
                 made[index],
                 response=ints(result.output_ids),
                 reveal=ints(result.reveal_step),
-                correct=bool(accept(problems[index], text)),
+                correct=bool(correct),
                 text=text,
             )
     return made
-
-
-def answer_text(backbone: Backbone, ids: Sequence[int]) -> str:
-    """Text of a response up to its first EOS."""
-    end = next((place for place, token in enumerate(ids) if token in backbone.special.eos), len(ids))
-    return str(backbone.tokenizer.decode(list(ids[:end]), skip_special_tokens=True))

@@ -16,7 +16,7 @@ from typing import Any
 
 from methods.backbones.config import SHIFT
 from methods.decoding.decoder import Request, Result
-from methods.decoding.engine import decode
+from methods.decoding.engine import REUSE_MB, decode
 from methods.errors import MethodsError, MethodsUsageError, unknown
 from methods.reference.published import PUBLISHED, reference
 
@@ -47,8 +47,9 @@ def read_lines(
             try:
                 lines.append(_line(json.loads(raw), checkpoint, decoder, settings or {}))
             except (ValueError, KeyError, TypeError) as error:
+                reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
                 raise MethodsUsageError(
-                    f'Line {number} of the prompts: {error!r}; a line is {{"id": ..., "prompt_ids": [...]}}.'
+                    f'Line {number} of the prompts: {reason}; a line is {{"id": ..., "prompt_ids": [...]}}.'
                 ) from None
             except MethodsError as error:
                 raise MethodsUsageError(f"Line {number} of the prompts: {error}") from None
@@ -103,10 +104,10 @@ def _tokenizer(folder: Path) -> Any:
 @cache
 def _arch(folder: Path) -> str:
     """The architecture of a checkpoint folder; a missing folder is reported later."""
-    from methods.backbones.config import read_shape
+    from methods.backbones.config import model_config
     from methods.backbones.files import read_config
 
-    return read_shape(read_config(folder), str(folder / "config.json")).arch if folder.is_dir() else "llada"
+    return model_config(read_config(folder), str(folder / "config.json")).arch if folder.is_dir() else "llada"
 
 
 def decode_lines(
@@ -115,9 +116,11 @@ def decode_lines(
     batch_size: int = 32,
     device: str = "auto",
     dtype: str = "auto",
+    reuse_mb: float = REUSE_MB,
     done: Callable[[int], None] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The output rows in the order of `lines`; every checkpoint is loaded once. done(count) reports progress.
+    reuse_mb: see `methods.decoding.decode`.
 
     Raises MethodsUsageError for a checkpoint folder that is not there, before anything is loaded.
     """
@@ -133,7 +136,9 @@ def decode_lines(
     for folder in folders:
         backbone = load(folder, device=device, dtype=dtype)
         places = [place for place, line in enumerate(lines) if line.checkpoint == folder]
-        for result in decode(backbone, [lines[place].request for place in places], batch_size=batch_size):
+        for result in decode(
+            backbone, [lines[place].request for place in places], batch_size=batch_size, reuse_mb=reuse_mb
+        ):
             place = places[result.index]
             found[place] = output(lines[place], result)
             if done:

@@ -17,7 +17,7 @@ from reports.style import DASHES, Theme, color, title
 def tps_accuracy(rows: Sequence[Mapping[str, Any]], heading: str, subtitle: str, theme: Theme) -> Figure:
     """One marker per measured speed with an accuracy (rows of one suite, task, source, engine and hardware).
 
-    The settings of one method are joined; its name stands at its fastest one.
+    The settings of one method are joined; its name is printed at its fastest one.
     """
     figure, axes = canvas(theme, heading, subtitle)
     axes.set_xlabel("tokens per second (TPS)")

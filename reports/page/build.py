@@ -61,18 +61,18 @@ def _read(*parts: str) -> str:
     return files("reports.page").joinpath(*parts).read_text(encoding="utf-8")
 
 
-def add_samples(data: dict[str, Any], report: Report, room: int) -> None:
-    """Adds replay samples prompt by prompt while `room` bytes last; says how many did not fit."""
+def add_samples(data: dict[str, Any], report: Report, budget: int) -> None:
+    """Adds replay samples prompt by prompt while `budget` bytes last; says how many did not fit."""
     prompts: dict[str, int] = {}
     left_out = 0
     for group in replay_groups(report):
         for item in group:
             entry = sample(item) | {"prompt": prompts.get(item["prompt"], len(prompts))}
             cost = _bytes(entry) + (0 if item["prompt"] in prompts else _bytes(item["prompt"]))
-            if cost > room:
+            if cost > budget:
                 left_out += 1
                 continue
-            room -= cost
+            budget -= cost
             prompts.setdefault(item["prompt"], len(prompts))
             data["samples"].append(entry)
     data["prompts"] = list(prompts)

@@ -123,7 +123,9 @@ def read(path: Path) -> Protocol:
 
 def _check(path: Path, data: dict[str, Any]) -> None:
     def wrong(field: str, should: str) -> TasksUsageError:
-        return TasksUsageError(f"{path}: {field} is {data[field]!r}, but {should}.")
+        return TasksUsageError(
+            f"{path}: {field} is {json.dumps(data[field], ensure_ascii=False, default=str)}, but {should}."
+        )
 
     for field in ("id", "task", "lm_eval_task", "user_suffix", "extraction", "metric", "source", "notes"):
         if not isinstance(data[field], str):

@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 from methods.backbones import create, load, save
 from methods.backbones.build import build_model, check_direction, leak
-from methods.backbones.config import read_shape
+from methods.backbones.config import model_config
 from methods.backbones.memory import parameters, weight_bytes
 from methods.backbones.published import entries, find
 from methods.backbones.tensor_names import expected, to_hub, to_module
@@ -78,7 +78,7 @@ def test_published_tensor_names_and_shapes(name: str) -> None:
         for key, size in listed["tensors"].items()
         for n in (range(listed["layers"]) if "{n}" in key else [0])
     }
-    shape = read_shape(entries()[name]["config"])
+    shape = model_config(entries()[name]["config"])
     with torch.device("meta"):
         model = build_model(shape)
     assert {to_hub(key, shape.arch): tuple(value.shape) for key, value in model.state_dict().items()} == want
@@ -88,7 +88,7 @@ def test_published_tensor_names_and_shapes(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(entries()))
 def test_published_parameter_counts(name: str) -> None:
     entry = entries()[name]
-    shape = read_shape(entry["config"])
+    shape = model_config(entry["config"])
     with torch.device("meta"):
         model = build_model(shape)
     assert parameters(shape) == entry["parameters"] == sum(p.numel() for p in model.parameters())
@@ -116,4 +116,4 @@ def test_a_wrong_direction_is_refused() -> None:
     for layer in backbone.model.model.layers:
         layer.self_attn.is_causal = True
     with pytest.raises(MethodsError, match="not bidirectional"):
-        check_direction(backbone.model, backbone.shape, "here")
+        check_direction(backbone.model, backbone.config, "here")

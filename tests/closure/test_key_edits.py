@@ -108,7 +108,7 @@ NOTHING = {
     "code of a benchmark": ("harness/bench.py", r"\Z", "\n\nREPEATS = 7\n"),
     "a docstring": (ENGINE, r'("""Decode `requests`)', r"\1 (all of them)"),
     "a comment in the engine": (ENGINE, r"\n\n\n(@dataclass|class|def)", r"\n\n\n# a comment\n\1"),
-    "an annotation": (ENGINE, r"backbone: Any, requests", "backbone: object, requests"),
+    "an annotation": (ENGINE, r"backbone: Any,", "backbone: object,"),
     "a help text": ("harness/verbs/sweep.py", r"help=\"", 'help="Now: '),
     "the command line": ("harness/cli.py", r"no_args_is_help=True", "no_args_is_help=False"),
     "the progress bars": ("harness/progress.py", r"QUIET = 30.0", "QUIET = 60.0"),
@@ -142,7 +142,7 @@ EDITS: dict[str, tuple[Edit, set[str], set[tuple[str, str]]]] = {
     ),
     "doubled counts of kept tokens": (
         ("harness/metrics.py", r"tokens \+= token != mask", "tokens += 2 * (token != mask)"),
-        SWEEPS,
+        SWEEPS | TRAJECTORIES,
         ALL_RUNS,
     ),
     "an inverted sandbox verdict": (

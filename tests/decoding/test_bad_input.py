@@ -54,7 +54,7 @@ def test_a_batch_of_nothing(batch: int) -> None:
 @pytest.mark.parametrize("setting", [{"mask_id": 126336}, {"eos_id": VOCAB}])
 def test_special_ids_of_another_vocabulary(setting: dict[str, int]) -> None:
     ((name, token),) = setting.items()
-    with pytest.raises(MethodsUsageError, match=f"{name}={token} lies outside the vocabulary of {VOCAB}"):
+    with pytest.raises(MethodsUsageError, match=f"{name}={token} is outside the vocabulary of {VOCAB}"):
         run(backbone("llada"), [named("llada.vanilla", [1], gen_length=8, block_length=8, **setting)])
 
 

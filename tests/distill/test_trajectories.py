@@ -64,10 +64,11 @@ class Fake:
 def run(folder: Path, fake: Fake, **changes: Any) -> dict[str, int]:
     plan = Plan(gen_length=16, temperatures=(0.0, 0.1), shard=4, **changes)
 
-    def accept(problem: Problem, text: str) -> bool:
-        return text == "right" and problem.id != "toy/3"
+    def grade(problem: Problem, ids: Sequence[int]) -> tuple[str, bool]:
+        text = TOKENIZER.decode(ids, skip_special_tokens=True)
+        return text, text == "right" and problem.id != "toy/3"
 
-    return generate(teacher(), problems(), folder, plan, decoder=fake.decoder, accept=accept, decode=fake)
+    return generate(teacher(), problems(), folder, plan, decoder=fake.decoder, grade=grade, decode=fake)
 
 
 def test_order_prompts_and_filter(tmp_path: Path) -> None:
@@ -135,8 +136,8 @@ def test_empty_and_fully_filtered_sets(tmp_path: Path) -> None:
         load_trajectories(tmp_path, teacher())
     fake, plan = Fake(), Plan(gen_length=16, shard=8)
     with pytest.raises(MethodsError, match="no problems"):
-        generate(teacher(), [], tmp_path, plan, decoder=fake.decoder, accept=lambda p, t: True, decode=fake)
-    generate(teacher(), problems(), tmp_path, plan, decoder=fake.decoder, accept=lambda p, t: False, decode=fake)
+        generate(teacher(), [], tmp_path, plan, decoder=fake.decoder, grade=lambda p, t: ("", True), decode=fake)
+    generate(teacher(), problems(), tmp_path, plan, decoder=fake.decoder, grade=lambda p, t: ("", False), decode=fake)
     with pytest.raises(MethodsError, match="none of the 10 trajectories is correct"):
         load_trajectories(tmp_path, teacher())
 

@@ -67,9 +67,10 @@ def test_an_undecided_accuracy_is_bounded_not_called_equal(tmp_path: Path) -> No
     write_run(tmp_path, "aaaa", 0.60, 4.0)
     write_run(tmp_path, "bbbb", 0.61, 2.0)
     result = compare(side("aaaa", [tmp_path]), side("bbbb", [tmp_path]))
-    assert "no difference can be told from chance" in result.verdict[0]
-    assert "2.00 times as parallel; 80 documents cannot tell its accuracy from the other's (" in result.verdict[-1]
-    assert "is not excluded" in result.verdict[-1]
+    assert "no difference distinguishable from chance" in result.verdict[0]
+    verdict = result.verdict[-1]
+    assert "2.00 times as parallel; 80 documents cannot distinguish its accuracy from the other's (" in verdict
+    assert "is not excluded" in verdict
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -100,11 +101,24 @@ def test_what_a_killed_larger_run_left_behind_does_not_count(tmp_path: Path) -> 
         side("aaaa", [tmp_path])
 
 
+def test_a_sample_whose_scorer_raised_is_no_wrong_answer(tmp_path: Path) -> None:
+    path = write_run(tmp_path, "aaaa", 1.0, 2.0, n=8)
+    write_run(tmp_path, "bbbb", 1.0, 2.0, n=8)
+    with RunFolder(path).open(RunFolder(path).run()) as folder:
+        samples = list(folder.samples())
+        folder.rewrite([{**s, "correct": 0, "outcome": "error"} if s["doc_id"] < 3 else s for s in samples])
+    result = compare(side("aaaa", [tmp_path]), side("bbbb", [tmp_path]))
+    assert result.n_shared == 5
+    assert result.accuracy is not None
+    assert (result.accuracy.only_a, result.accuracy.only_b) == (0, 0)
+    assert [note for note in result.notes if "3 samples without a score" in note]
+
+
 def test_a_run_and_itself(tmp_path: Path) -> None:
     write_run(tmp_path, "aaaa", 0.6, 3.0)
     result = compare(side("aaaa", [tmp_path]), side("aaaa", [tmp_path]))
     assert result.aup.p == 1.0
-    assert "cannot tell the two apart" in result.verdict[-1]
+    assert "cannot distinguish the two" in result.verdict[-1]
 
 
 def test_curves_are_compared_by_their_aup(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.doctor import Finding, Request, checkpoints, checks, machine
+from harness.doctor import Finding, Setup, checkpoints, checks, machine
 from harness.doctor.machine import Gpu
 from harness.errors import UsageError
 from methods.backbones import create, save
@@ -27,8 +27,8 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(machine, "gpus", lambda: ())
 
 
-def found(**request: object) -> dict[str, Finding]:
-    return {one.check: one for one in checks(Request(offline=True, **request))}  # type: ignore[arg-type]
+def found(**setup: object) -> dict[str, Finding]:
+    return {one.check: one for one in checks(Setup(offline=True, **setup))}  # type: ignore[arg-type]
 
 
 def gpu(monkeypatch: pytest.MonkeyPatch, free_gb: int, build: str = "2.13.0+cu130") -> None:
@@ -152,8 +152,8 @@ def test_the_verb_exits_1_and_prints_one_json_document() -> None:
 
 def test_no_torch_is_imported() -> None:
     code = (
-        "import sys; from harness.doctor import Request, checks; from harness.doctor import machine;"
-        "machine.sandbox = lambda: machine.disk(); list(checks(Request(suite='llada', offline=True)));"
+        "import sys; from harness.doctor import Setup, checks; from harness.doctor import machine;"
+        "machine.sandbox = lambda: machine.disk(); list(checks(Setup(suite='llada', offline=True)));"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

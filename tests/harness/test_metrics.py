@@ -182,12 +182,12 @@ def test_a_summary_counted_by_hand() -> None:
 
 
 def test_batch_and_device_of_sessions_that_differ_are_null() -> None:
-    from harness.show import summary_row
+    from harness.show import measured_on
 
     sessions = [{"batch_size": 1, "device": "cpu", "samples": 2}, {"batch_size": 8, "device": "cpu"}]
     found = summarise(make_run(sessions=sessions), [make_sample(n) for n in range(4)])
     assert (found["batch_size"], found["device"]) == (None, "cpu")
-    assert "mixed batch sizes, cpu" in summary_row(found)["TPS"]
+    assert measured_on(found) == "mixed batch sizes, cpu"
 
 
 def test_the_summary_of_no_samples() -> None:

@@ -138,8 +138,8 @@ def starved(rank: int, *arguments: str) -> None:
 
     real = decoding._engine()
 
-    def engine(backbone: Any, requests: Any, *, batch_size: int) -> Any:
-        for count, result in enumerate(real(backbone, requests, batch_size=batch_size)):
+    def engine(backbone: Any, requests: Any, *, batch_size: int, **reuse: Any) -> Any:
+        for count, result in enumerate(real(backbone, requests, batch_size=batch_size, **reuse)):
             if count == 2:
                 raise MemoryError
             yield result

@@ -233,9 +233,9 @@ def test_out_of_memory_halves_the_batch_and_gives_the_same_tokens(
     (whole,) = run(spec(limit=9), models=models)
     real, sizes, notes = decoding._engine(), [], []
 
-    def starved(backbone: Any, requests: Any, *, batch_size: int) -> Iterator[Any]:
+    def starved(backbone: Any, requests: Any, *, batch_size: int, **reuse: Any) -> Iterator[Any]:
         sizes.append(batch_size)
-        for count, result in enumerate(real(backbone, requests, batch_size=batch_size)):
+        for count, result in enumerate(real(backbone, requests, batch_size=batch_size, **reuse)):
             if batch_size > 2 and count == 2:
                 raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB")
             yield result
@@ -254,7 +254,7 @@ def test_out_of_memory_halves_the_batch_and_gives_the_same_tokens(
 def test_out_of_memory_with_one_row_is_a_sentence(spec: Spec, models: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from harness.runner import decoding
 
-    def starved(backbone: Any, requests: Any, *, batch_size: int) -> Iterator[Any]:
+    def starved(backbone: Any, requests: Any, *, batch_size: int, **reuse: Any) -> Iterator[Any]:
         raise MemoryError
         yield
 
@@ -282,13 +282,13 @@ def test_one_failing_spec_does_not_stop_the_others(spec: Spec, models: Any) -> N
         ({"settings": {"threshold": "wide"}}, 2, "threshold is a number of at least 0"),
         ({"settings": {"block_size": "7"}}, 2, "block_size=7 does not divide"),
         ({"settings": {"gen_length": "0"}}, 2, "gen_length is an integer of at least 1"),
-        ({"settings": {"gen_length": "512"}}, 2, "leaves no room for a prompt"),
+        ({"settings": {"gen_length": "512"}}, 2, "leaves no space for a prompt"),
         ({"batch_size": 0}, 2, "--batch-size 0"),
         ({"limit": 0}, 2, "--limit 0"),
-        ({"protocol": "llada-fairr"}, 2, "Did you mean 'llada-fair/gsm8k'?"),
+        ({"protocol": "llada-fairr"}, 2, "Did you mean 'llada-fair'?"),
         ({"checkpoint": "/usr/share"}, 1, "/usr/share"),
         ({"checkpoint": "/no/such/folder"}, 1, "/no/such/folder"),
-        ({"data_dir": "/no/such/folder"}, 1, "/no/such/folder/gsm8k/test.jsonl"),
+        ({"data_dir": "/no/such/folder"}, 2, "/no/such/folder/gsm8k/test.jsonl"),
     ],
 )
 def test_bad_input_is_one_sentence_and_touches_nothing(

@@ -190,7 +190,7 @@ def test_a_backbone_says_what_its_weights_are_packed_in(monkeypatch: pytest.Monk
     monkeypatch.setattr(quantise, "_library", lambda: SimpleNamespace(nn=SimpleNamespace(Linear4bit=linear)))
     quantise.swap(plain.model, "nf4", torch.float32)
     assert plain.packed is None
-    assert Backbone(plain.shape, plain.model, plain.special).packed == "nf4"
+    assert Backbone(plain.config, plain.model, plain.special).packed == "nf4"
 
 
 def older(stored: RunFolder, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:

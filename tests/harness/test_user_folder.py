@@ -53,6 +53,19 @@ def test_the_installed_command_works_in_it(folder: Path, words: list[str], shown
     assert "not be scored" not in done.stdout
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not SCRIPT.exists(), reason="the package is not installed here")
+def test_a_ray_sweep_works_in_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray puts the driver's folder first on its workers' path."""
+    pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    words = ["sweep", "--methods", "tad_speed", "--tasks", "math", "--points", "0.5", "--limit", "1", "--out", "runs"]
+    done = in_folder(folder, str(SCRIPT), *words, "--executor", "ray", "--calibrate", "0", "--json")
+    assert done.returncode == 0, done.stderr
+    assert len(list((folder / "runs").rglob("summary.json"))) == 1
+
+
 @pytest.mark.parametrize("module", ["harness.cli", "harness.lm_eval"])
 @pytest.mark.parametrize("name", ["tasks.py", "methods", "reports"])
 def test_a_module_that_hides_ours_is_named_in_one_sentence(folder: Path, module: str, name: str) -> None:

@@ -1,1 +1,1 @@
-"""Tests of the reports room."""
+"""Tests of the reports."""

@@ -58,7 +58,7 @@ def test_csv_columns_and_values(report: Report, tmp_path: Path) -> None:
     )
     assert ",".join(POINT_COLUMNS) == (
         "suite,task,method,source,setting,tpf,accuracy,tpf_lo,tpf_hi,acc_lo,acc_hi,n_samples,nominal,run_id,"
-        "label,axis,axis_value,train_seed,revisions,remasks,afp,kendall_tau"
+        "label,axis,axis_value,train_seed,revisions,remasks,afp,kendall_tau,seed"
     )
     assert {row["source"] for row in points} == {"run"}
     assert {row["nominal"] for row in points} == {"0"}

@@ -106,10 +106,27 @@ def test_seeds_of_other_data_or_weights_are_not_averaged(tmp_path: Path) -> None
 def test_seeds_of_another_tokenizer_are_not_averaged(tmp_path: Path) -> None:
     for seed in (0, 1):
         make_run(tmp_path, seed=seed, tokenizer_fingerprint=f"tokenizer {seed}")
-    report = collect([tmp_path])
+    with pytest.raises(ReportError, match="2 different tokenizers"):
+        collect([tmp_path])
+    report = collect([tmp_path], mixed_curves=True)
     assert [point.seeds for point in report.points] == [1]
     (text,) = checks(report, "different-seeds")
     assert "tokenizer_fingerprint" in text
+
+
+def test_two_models_at_one_setting_are_not_a_duplicate(tmp_path: Path) -> None:
+    """Sweeping a second checkpoint at the same points must not replace the first one's curve."""
+    for model in ("one", "two"):
+        make_run(tmp_path, tag=model, checkpoint_fingerprint=model)
+    with pytest.raises(ReportError, match=r"2 different weights \(one, two\).*--label"):
+        collect([tmp_path])
+
+
+def test_two_methods_never_share_a_label(tmp_path: Path) -> None:
+    for method in ("tad_speed", "d3llm"):
+        make_run(tmp_path, method, label="mine")
+    with pytest.raises(ReportError, match=r"runs of d3llm and tad_speed share the label 'mine'"):
+        collect([tmp_path], mixed_curves=True)
 
 
 def test_a_run_found_twice_counts_once(tmp_path: Path) -> None:

@@ -95,11 +95,13 @@ def test_samples_from_lines() -> None:
             "tokens": 10,
             "forwards": {"prefill": 1, "denoise": 4, "refresh": 0, "draft": 9},
         },
-        {"doc_id": 2, "correct": None, "tokens": 0, "forwards": {"denoise": 2}},
+        {"doc_id": 2, "correct": 0, "tokens": 0, "forwards": {"denoise": 2}},
+        {"doc_id": 3, "correct": 0, "outcome": "error", "tokens": 50, "forwards": {"denoise": 2}},
+        {"doc_id": 4, "correct": 0, "outcome": "truncated", "truncated": True, "tokens": 0, "forwards": {}},
         {"doc_id": 1, "correct": False, "tokens": 12, "forwards": {"denoise": 4}},
     ]
     run = stats.Samples.from_rows(lines)
-    assert run.doc_ids == ("1", "2")
+    assert (run.doc_ids, run.unscored) == (("1", "2", "4"), 1)
     assert (run.accuracy, run.tpf) == (0.0, 2.0)
     assert stats.Samples.from_rows(lines[:1]).tpf == 2.0
 

@@ -19,7 +19,8 @@ from harness.runner.spec import RunSpec
 from harness.sweep.progress import Board
 from harness.sweep.run import run_sweep
 
-TIMES = ("seconds",)
+# what ran, not what came out
+MACHINE = ("seconds", "forwards_run", "positions_run", "tps", "tps_reused", "decode_seconds")
 
 
 def preload() -> None:
@@ -97,15 +98,15 @@ def kill_at(plan: Sequence[RunSpec], out: Path, samples: int, rng: random.Random
 
 
 def content(out: Path) -> dict[str, list[str]]:
-    """Every run's lines as they are in the file, times left out; the last line of a list is its summary's numbers."""
+    """Every run's lines as they are in the file, without what MACHINE names; a list ends with its summary's numbers."""
     found = {}
     for path in sorted(out.rglob("samples.jsonl")):
         lines = []
         for text in path.read_text(encoding="utf-8").splitlines():
             line = json.loads(text)
-            lines.append(json.dumps({name: value for name, value in line.items() if name not in TIMES}))
+            lines.append(json.dumps({name: value for name, value in line.items() if name not in MACHINE}))
         summary = json.loads((path.parent / "summary.json").read_text(encoding="utf-8"))
-        kept = {name: value for name, value in summary.items() if name not in ("tps", "decode_seconds")}
+        kept = {name: value for name, value in summary.items() if name not in MACHINE}
         # the id is left out: it holds the code's version, and a checkout may be edited while slow tests run
         kept.pop("run_id")
         name = f"{path.parent.parent.relative_to(out)} {json.dumps(kept['setting'])} {kept['seed']}"

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from harness.errors import UsageError
 from harness.runner.spec import RunSpec
 from harness.sweep import Grid, groups, parse_points, parse_shard, plan, shard
-from harness.sweep.grid import run_text
+from harness.sweep.grid import by_method, run_text
 from methods.errors import MethodsUsageError
 from methods.method import Method
 
 BASE = RunSpec(method="", task="", limit=5)
 ALL = ["slow", "trained", "fast", "ar"]
 TASKS = ["gsm8k", "math"]
+SIZES = {"slow, fast": 8, "trained": 4, "ar": 2}
 
 
 def planned(points: str = "", **changes: object) -> list[RunSpec]:
@@ -38,10 +39,15 @@ class TestPlan:
 
     def test_a_checkpoint_is_loaded_once(self) -> None:
         found = groups(planned(seeds=[0, 1]))
-        assert [group.name for group in found[:4]] == ["slow gsm8k", "slow math", "fast gsm8k", "fast math"]
+        assert [group.name for group in found[:2]] == ["slow, fast gsm8k", "slow, fast math"]
         order = [group.checkpoint for group in found]
         assert order == sorted(order, key=order.index)
-        assert all(len(group.specs) == (2 if group.method == "ar" else 4) for group in found)
+        sizes = {group.name: len(group.specs) for group in found}
+        assert sizes == {f"{name} {task}": n for name, n in SIZES.items() for task in TASKS}
+
+    def test_methods_apart_for_an_estimate(self) -> None:
+        found = by_method(planned(seeds=[0, 1]))
+        assert [group.name for group in found[:4]] == ["slow gsm8k", "slow math", "fast gsm8k", "fast math"]
 
     def test_points_for_all_and_for_one(self) -> None:
         specs = planned("0.3,0.7,0.3;fast=0.1")

@@ -113,6 +113,15 @@ def test_units_keep_all_workers_busy(suite: str, tmp_path: Path) -> None:
     assert [len(unit.specs) for unit in _units(found, 3)] == [1] * 8
 
 
+def test_a_lost_worker_is_reported_with_the_exception_of_its_start() -> None:
+    from harness.sweep.cluster import _reason
+
+    start = "The actor died because of an error raised in its creation task, Worker()\n  File x\nRuntimeError: no model"
+    assert _reason(RuntimeError(start)) == "RuntimeError: no model"
+    assert _reason(RuntimeError("The actor died.\n\tname: Worker")) == "The actor died."
+    assert _reason(RuntimeError("")) == "RuntimeError"
+
+
 def test_without_ray_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 

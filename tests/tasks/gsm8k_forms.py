@@ -1,6 +1,6 @@
 """Ways to write a number down as an answer: `{n}` is the number as digits, `{g}` with thousands separators.
 
-RIGHT: a careful reader finds the number. OTHER: the same reader finds another one, `{m}`, or none.
+RIGHT: an attentive reader finds the number. OTHER: the same reader finds another one, `{m}`, or none.
 """
 
 from __future__ import annotations
@@ -70,6 +70,15 @@ _BOXED = [
     r"\underline{{{n}}}",
     "`{n}`",
     '"{n}"',
+    r"{n}^{{\text{{th}}}}",
+    r"\color{{red}}{n}",
+    r"\color{{blue}}{{{n}}}",
+    r"\Large {n}",
+    r"\large{{{n}}}",
+    r"{n} \text{{ out of }} 2000",
+    r"{n} \text{{ boxes of }} 12",
+    r"16-3-4=9, 9 \times 2 = {n}",
+    r"{n} \over 1",
 ]
 _AROUND = [
     *(
@@ -182,7 +191,22 @@ RIGHT = [
     "\u200b{n}\u200b",
 ]
 LARGE = [r"\boxed{{{g}}}", "#### {g}", "So {g} in all...", "The answer is {g}."]  # with every separator
-SEPARATORS = [",", "{,}", r"\,", " ", r",\!", "\u202f", "\u00a0", r"\ ", "~"]
+SEPARATORS = [
+    r"{\,}",
+    r"\text{,}",
+    r"\!,\!",
+    r"{,}\!",
+    "\u066c",
+    ",",
+    "{,}",
+    r"\,",
+    " ",
+    r",\!",
+    "\u202f",
+    "\u00a0",
+    r"\ ",
+    "~",
+]
 OTHER = [
     r"\boxed{{{m}}}, close to {n}",
     r"It is \boxed{{{n}}}. No: \boxed{{{m}}}",

@@ -76,6 +76,12 @@ GOES = {
         "T = [0]\ndef main():\n    print(T[int(input())])\nmain()\ndef add(a, b):\n    return a + b + T[0]",
         "main",
     ),
+    "an example whose variable has a parameter's name": (f"{ADD}\na = int(input('a: '))\nprint(add(a, a))", "input"),
+    "a variable named as one of a comprehension": (
+        "n = int(input())\ndef add(a, b):\n    return sum(n for n in (a, b))",
+        "input",
+    ),
+    "all of a module of no use": (f"from not_installed import *\n{ADD}", "not_installed"),
     "a change of what does not exist": (f"a.append(1)\n{ADD}", "append"),
     "what only the main block needs": (
         f"def extra():\n    return 0\n{ADD}\nif __name__ == '__main__':\n    add = extra",
@@ -114,6 +120,20 @@ STAYS = {
         "T = {}\ndef put(n):\n    T[n] = n\nfor i in range(2):\n    put(i)\ndef add(a, b):\n    return a + b + T[0]",
         "    put(i)",
     ),
+    "a variable that a function of a call makes": (
+        "def setup():\n    global K\n    K = 0\nsetup()\ndef add(a, b):\n    return a + b + K",
+        "setup()",
+    ),
+    "a variable that a nested function reads": (
+        "K = 0\ndef add(a, b):\n    def inner(x):\n        return x + K\n    return inner(a) + b",
+        "K = 0",
+    ),
+    "a default, of the same name as its parameter": ("a = 0\ndef add(x, b, a=a):\n    return x + b + a", "a = 0"),
+    "a variable that a class body reads": (
+        "k = 0\nclass C:\n    k = k\ndef add(a, b):\n    return a + b + C.k",
+        "k = 0",
+    ),
+    "all of a module of Python's own": ("from math import *\ndef add(a, b):\n    return floor(a) + b", "math"),
     "a comment at the end of a line": (f"ONE = 1  # one\n{ADD} + ONE - 1", "ONE = 1  # one"),
 }
 

@@ -38,6 +38,7 @@ WRAPPERS = {
     "prose behind": "{} This function adds two numbers.",
     "lower-case prose behind": "{} which adds the numbers.",
     "prose that could be code": "{} is the result.",
+    "another language's comment": "{} // This adds two numbers",
     "prose behind, then more": "{}. It adds.\n\nThat is all.",
     "no-break spaces": None,
     "an invisible space": "\u200b```python\n{}\u200b\n```",
@@ -59,6 +60,20 @@ def test_no_statement_is_lost(name: str) -> None:
 @pytest.mark.parametrize("body", [BODY, BODY.strip(), "total = a\nreturn total + b", PROMPT + BODY])
 def test_no_statement_of_a_completion_is_lost(name: str, body: str) -> None:
     assert value(extract.program(wrapped(name, body), ["add"], PROMPT), "add(1, 2)") == 3
+
+
+ONE = "def add(a, b): return a + b"
+ON_A_LINE = [
+    f"Here is the code: {ONE}",
+    f"Use `{ONE}`.",
+    "> ```python\n> def add(a, b):\n>     return a + b\n> ```",
+    "```python\n>>> def add(a, b):\n...     return a + b\n...\n>>> add(1, 2)\n3\n```",
+]
+
+
+@pytest.mark.parametrize("text", ON_A_LINE)
+def test_code_in_a_line_of_prose_a_quotation_and_a_session(text: str) -> None:
+    assert value(extract.program(text, ["add"]), "add(1, 2)") == 3
 
 
 KEPT = {

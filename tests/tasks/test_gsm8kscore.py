@@ -80,6 +80,15 @@ EXPRESSIONS = {
     "1,50,000": 150_000,
     "3:00 PM": 3,
     "3:30 PM": None,
+    "2 \\frac{1}{2}": Fraction(5, 2),
+    "2\\text{ and }\\frac{1}{2}": Fraction(5, 2),
+    "{1 \\over 2}": Fraction(1, 2),
+    "1.500,00": 1500,
+    "1.234.567": 1_234_567,
+    "\\text{negative } 5": -5,
+    "\\text{minus } 5": -5,
+    "9 minus 5": None,
+    "one half": None,
     "-\\$4": -4,
     "\u22124": -4,
     "- 4": -4,
@@ -106,6 +115,26 @@ def test_expressions(text: str) -> None:
 def test_numbers_in_words() -> None:
     assert in_words("no number") is None
     assert [in_words(text) for text in ("zero", "ninety-nine", "one million", "a dozen")] == [0, 99, 1_000_000, None]
+
+
+# text -> the answer of a careful reader
+SPELLED_OUT = {
+    "The answer is three.": "3",
+    "#### three": "3",
+    "The answer is twenty-one eggs, 3 more than 18.": "21",
+    "The answer is one.": "1",
+    "The answer is one of these: 18": "18",
+    "9 minus 5 is 4": "4",
+    "It is negative 5": "-5",
+    "The answer is 2 and 1/2.": "2.5",
+    "Step 2\n1/2 of them": "0.5",
+    "She has one half": None,
+}
+
+
+@pytest.mark.parametrize("text", SPELLED_OUT)
+def test_numbers_in_words_and_signs(text: str) -> None:
+    assert gsm8kscore.answer(text) == SPELLED_OUT[text]
 
 
 @settings(max_examples=300, deadline=None)

@@ -16,7 +16,7 @@ ROWS = [json.loads(line) for line in (Path(__file__).parents[1] / "data" / "math
 
 
 # lm-eval's exact_match parses a bare list up to its first comma, so that "2, 4" equals "2, 3"; math_verify does not.
-# When upstream mends it, this test says so.
+# When upstream fixes it, this test fails.
 UPSTREAM_TAKES = {"list"}
 
 

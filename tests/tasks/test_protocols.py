@@ -1,4 +1,4 @@
-"""Protocols: every file is valid, its first prompt is the stored one, and what is wrong is said with file and field."""
+"""Protocols: every file is valid, its first prompt is the stored one, and errors name file and field."""
 
 from __future__ import annotations
 

@@ -11,9 +11,10 @@ import pytest
 import tasks
 from tasks import codescore, protocols
 from tasks.data import Source
-from tasks.gold import cut, gold
+from tasks.gold import gold
 from tasks.loading import Loaded
 from tasks.scoring import score
+from tasks.stops import first_stop
 
 ROWS = Source("folder", Path(__file__).parents[1] / "data" / "rows")
 
@@ -144,9 +145,9 @@ def test_gold_names_what_fails() -> None:
     assert (result["correct"], result["n"], [failure["doc_id"] for failure in result["failures"]]) == (2, 3, [1])
 
 
-def test_cut() -> None:
-    assert cut("a STOP b END", ["END", "STOP"]) == "a "
-    assert cut("a", []) == "a"
+def test_the_earliest_stop_string_ends_a_text() -> None:
+    assert first_stop("a STOP b END", ["END", "", "STOP"]) == 2
+    assert first_stop("a", []) == 1
 
 
 def test_mbpp_plus_runs_the_plus_suite_and_mbpp_over_its_rows_the_base_asserts() -> None:

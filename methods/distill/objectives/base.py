@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor
 
+from methods.distill import masks
 from methods.distill.losses import Mean
 from methods.distill.masks import Ints
 from methods.distill.trajectory import Trajectory
@@ -87,8 +88,7 @@ def trimmed(draw: Draw, eos: tuple[int, ...]) -> tuple[Ints, Ints]:
     response, reveal = draw.trajectory.response, draw.trajectory.reveal
     if draw.tail is None:
         return response, reveal
-    found = np.flatnonzero(np.isin(response, eos))
-    end = min(len(response), int(found[0]) + 1 + draw.tail) if len(found) else len(response)
+    end = masks.first_eos(response, eos) + 1 + draw.tail
     return response[:end], reveal[:end]
 
 

@@ -79,10 +79,10 @@ class CertaintyForcing:
         if self.tokens.shift == 0:  # LLaDA's blocks are drawn from answer and EOS, Dream's from the padded window
             length = min(masks.first_eos(response, self.tokens.eos) + 1, length)
         if s.compat:
-            room = max(self.tokens.max_length - len(draw.trajectory.prompt) - len(response), 0)
-            response = np.concatenate([response, np.full(room, self.tokens.eos[0])])
+            padding = max(self.tokens.max_length - len(draw.trajectory.prompt) - len(response), 0)
+            response = np.concatenate([response, np.full(padding, self.tokens.eos[0])])
             hidden_padding = 0 if self.tokens.shift == 0 else -1
-            reveal = np.concatenate([reveal, np.full(room, hidden_padding)])
+            reveal = np.concatenate([reveal, np.full(padding, hidden_padding)])
             moved = np.zeros(len(reveal), np.int64)
             moved[: len(reveal) - s.template_offset] = reveal[s.template_offset :]
             reveal = moved

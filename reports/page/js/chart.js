@@ -58,7 +58,7 @@ function seriesTraces(series) {
   return traces;
 }
 
-/** Axis ranges with room for intervals and, on the right, for the labels. */
+/** Axis ranges with space for intervals and, on the right, for the labels. */
 function chartRange(all, pad, zero) {
   const lo = Math.min(...all);
   const hi = Math.max(...all);

@@ -1,4 +1,4 @@
-// What stands beside the leaderboard: settings that differ between its rows, and paired differences of rows.
+// What is shown beside the leaderboard: settings that differ between its rows, and paired differences of rows.
 
 const signed = (value) => (value > 0 ? "+" : "") + fixed(value, 2);
 const pText = (p) => (p < 0.001 ? "< 0.001" : fixed(p, 3));

@@ -48,7 +48,7 @@ const colorOf = (name) => (method(name).color[isDark() ? "dark" : "light"]);
 
 const GLYPHS = { circle: "●", square: "■", diamond: "◆", "diamond-tall": "♦", "triangle-up": "▲", "triangle-down": "▼", "triangle-left": "◀", "triangle-right": "▶", cross: "✚", x: "✖", star: "★", pentagon: "⬟", hexagon: "⬢", hexagon2: "⬣", octagon: "⬤" };
 
-/** A method's marker in its colour, as in the charts: shape tells it apart where colour cannot. */
+/** A method's marker in its colour, as in the charts: the shape distinguishes it where colour cannot. */
 function swatch(name) {
   const mark = el("span", { class: "swatch", "aria-hidden": "true" }, GLYPHS[method(name).symbol] || "●");
   mark.style.setProperty("--c", colorOf(name));

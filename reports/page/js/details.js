@@ -1,9 +1,9 @@
-// What stands behind a leaderboard line: its findings, its points with settings and commands, its protocols.
+// What is behind a leaderboard line: its findings, its points with settings and commands, its protocols.
 
 const SEVERITIES = ["error", "warning", "note"];
 const worst = (findings) => SEVERITIES.find((s) => findings.some((f) => f.level === s)) || "note";
 
-/** What a point needs said beside it: outside the table, copied, several seeds, flags of the report. */
+/** What is shown beside a point: outside the table, copied, several seeds, flags of the report. */
 const pointTags = (p) => [p.status === "commented" ? "commented out at its source" : null, p.status === "removed" ? "removed at its source" : null, p.copied_from ? "copied from " + p.copied_from : null, p.seeds > 1 ? p.seeds + " seeds" : null, ...p.flags]
   .filter(Boolean).map((f) => [" ", el("span", { class: "tag" }, f)]).flat();
 

@@ -70,7 +70,7 @@ function taskCell(row, task, best) {
     el("span", { class: "value" }, fixed(cell[kind], 2)), mark, el("span", { class: "under" }, AREA_NAMES[OTHER[kind]] + " " + fixed(cell[OTHER[kind]], 1)), el("span", { class: "under" }, at));
 }
 
-/** Said where a row is another source's, value for value: it was not run again. */
+/** Shown where a row is another source's, value for value: it was not run again. */
 function copiedTag(row) {
   const points = pointsOf(row).filter(counts);
   const from = unique(points.map((p) => p.copied_from || ""));

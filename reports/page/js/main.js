@@ -4,7 +4,7 @@ function startHarnessReport() {
   state.suite = suiteNames()[0] || null;
   state.ymax = defaultYMax();
   keepCohortValid();
-  // That a suite is mini is said by #mini-note, where such a suite is chosen.
+  // That a suite is mini is stated in #mini-note, where such a suite is chosen.
   fill(byId("header-notes"), ...[...DATA.header, ...DATA.left_out].filter((line) => !line.startsWith("Suite mini")).map((line) => el("p", { class: line.startsWith("MIXED") ? "notice" : "soft small" }, line)));
   setUpControls();
   setUpBoard();

@@ -138,9 +138,9 @@ def test_other_temperatures_and_lengths_give_a_warning(place: Path) -> None:
     assert heat.endswith("was made with temperatures [0.0]; the recipe has [0.7].")
     assert length.endswith("was made with gen_length 16; the recipe has 64.")
     line = ("--set", "temperatures=0.7", "--dry-run", "--out", str(place / "dry"))
-    told = CliRunner().invoke(app, ["train", "tad_speed", *line, "--set", "correct_only=false", *at_suite(place)])
-    assert "warning:" in told.stderr
-    assert "temperatures [0.0]; the recipe has [0.7]" in told.stderr
+    result = CliRunner().invoke(app, ["train", "tad_speed", *line, "--set", "correct_only=false", *at_suite(place)])
+    assert "warning:" in result.stderr
+    assert "temperatures [0.0]; the recipe has [0.7]" in result.stderr
 
 
 def at_suite(place: Path) -> tuple[str, ...]:
@@ -149,8 +149,8 @@ def at_suite(place: Path) -> tuple[str, ...]:
 
 def test_the_next_step_fits_the_prompt(place: Path) -> None:
     line = ["--problems", "4", "--gen-length", "16", "--shard", "2", "--prompt", "plain", "--out", str(place / "plain")]
-    told = CliRunner().invoke(app, ["trajectories", *line, "--suite", str(place / "suite.yaml")])
-    assert "next: harness train d3llm" in told.stdout
+    result = CliRunner().invoke(app, ["trajectories", *line, "--suite", str(place / "suite.yaml")])
+    assert "next: harness train d3llm" in result.stdout
 
 
 def test_block_diffusion_learns_from_gold_answers(place: Path) -> None:
