@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 import harness
 from harness.packages import check_packages
+from harness.terminal import echo
 
 
 class Verbs(TyperGroup):
@@ -104,7 +105,7 @@ def main() -> None:
         code = getattr(error, "exit_code", None)
         if not isinstance(code, int):
             raise
-        print(f"harness: {error}", file=sys.stderr)
+        echo(f"harness: {error}", err=True)
         sys.exit(code)
 
 

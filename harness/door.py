@@ -5,23 +5,22 @@ Importing a submodule binds its name in `harness`, over any function of that nam
 
 from __future__ import annotations
 
+import importlib
 import sys
 from types import ModuleType
 from typing import Any
 
+API = "harness.api"  # found by name and late, because it imports the very modules that become doors
+
 
 class _Door(ModuleType):
     def __call__(self, *args: Any, **options: Any) -> Any:
-        from harness import api
-
-        return getattr(api, self.__name__.rpartition(".")[2])(*args, **options)
+        return self.__wrapped__(*args, **options)
 
     @property
     def __wrapped__(self) -> Any:
         """The function behind the call, for `inspect.signature` and the help of an editor."""
-        from harness import api
-
-        return getattr(api, self.__name__.rpartition(".")[2])
+        return getattr(importlib.import_module(API), self.__name__.rpartition(".")[2])
 
 
 def open_door(module: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import traceback
 from collections.abc import Iterable
+from pathlib import Path
 
 CLOSE = 0.66  # how alike, from 0 to 1, a known name has to be to be suggested
 
@@ -25,8 +26,20 @@ class StoreError(UserError):
     """A run folder cannot be read or written (exit code 1); the sentence names the file."""
 
 
+class NamesError(StoreError):
+    """A name in a run.json could lead out of the store, or cannot be printed."""
+
+
+class SummaryError(StoreError):
+    """A summary.json is damaged; the samples it is made of may be whole."""
+
+
 class BusyError(StoreError):
-    """Another process is writing this run."""
+    """Another process is writing the run in `path`."""
+
+    def __init__(self, message: str, path: Path) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 def describe_error(error: BaseException) -> str:

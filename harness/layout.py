@@ -11,6 +11,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.terminal import plain
+
 FORMATS = ("table", "md", "csv", "json")
 GAP = 2  # blank columns between two columns of a table
 NARROWEST = 32  # a column of prose is wrapped down to this width before another column is left out
@@ -79,7 +81,7 @@ def print_text(rows: Sequence[Row], prose: Sequence[str] = (), give_way: Sequenc
     if not rows:
         print("nothing yet")
         return []
-    columns = {name: [words(row[name]) for row in rows] for name in rows[0]}
+    columns = {name: [plain(words(row[name])) for row in rows] for name in rows[0]}
     widths, left_out = fitted(columns, room(), prose, give_way)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.show_header = any(name.strip() for name in widths)

@@ -36,7 +36,9 @@ def main() -> None:
         code = getattr(error, "exit_code", None)
         if not isinstance(code, int):
             raise
-        print(f"harness: {error}", file=sys.stderr)
+        from harness.terminal import echo
+
+        echo(f"harness: {error}", err=True)
         sys.exit(code)
 
 

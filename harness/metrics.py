@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from harness.forwards import KINDS, total_forwards
 from harness.stats import bootstrap_ratio, unscored, wilson
+from harness.store.checks import needs
 from tasks.stops import first_stop  # after `harness.forwards`, which checks that `tasks` is ours too
 
 COMPAT_RULES = ("d3llm", "tad")
@@ -139,15 +140,22 @@ def beginning(samples: Iterable[Row]) -> list[Row]:
     return [sample for place, sample in enumerate(samples) if sample["doc_id"] == place]
 
 
+COUNTED_RUN = ("run_id", "suite", "method", "task", "protocol", "setting", "seed", "metric")
+COUNTED = ("outcome", "correct", "forwards", "nfe", "tokens", "seconds", "positions")
+
+
 def summarise(run: Mapping[str, Any], samples: Iterable[Sample]) -> dict[str, Any]:
     """summary.json of a run from its run.json and its samples (in any order; the light keys are enough).
 
     Accuracy in percent with Wilson's interval, TPF with the bootstrap's. A truncated sample counts as wrong; one whose
     scorer raised has no score: it is left out of the accuracy, counted in `errors`, and scored by the next run.
     Every key of docs/file-formats.md is there, null where nothing was measured; batch_size and device are those of the
-    sessions that stored samples, null where these differ.
+    sessions that stored samples, null where these differ. Raises StoreError for a key that is missing.
     """
     rows = sorted(samples, key=lambda sample: sample["doc_id"])
+    needs(run, f"The run.json of {run.get('run_id')}", *COUNTED_RUN)
+    for row in rows:
+        needs(row, f"Document {row['doc_id']} of the run {run['run_id']}", *COUNTED)
     scored = [row for row in rows if not unscored(row)]
     correct, n = sum(bool(row["correct"]) for row in scored), len(scored)
     decoded = [row for row in rows if total_forwards(row["forwards"])]

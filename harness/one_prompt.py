@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness.terminal import echo
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -87,8 +89,8 @@ def print_answer(line: Mapping[str, Any], trace: bool) -> None:
     if trace:
         print_replay(line)
     else:
-        print(plain(line["text"]))
+        echo(plain(line["text"]))
     forwards = ", ".join(f"{kind} {count}" for kind, count in line["forwards"].items() if count)
     tpf = "-" if line["tpf"] is None else f"{line['tpf']:.2f}"
     chat = ", chat template" if line["chat_template"] else ""
-    print(f"\n{line['tokens']} tokens, TPF {tpf} ({forwards}), prompt of {line['prompt_tokens']} tokens{chat}")
+    echo(f"\n{line['tokens']} tokens, TPF {tpf} ({forwards}), prompt of {line['prompt_tokens']} tokens{chat}")

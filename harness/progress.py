@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from harness.terminal import plain
+
 if TYPE_CHECKING:
     from harness.runner import Event
 
@@ -34,7 +36,8 @@ class Bars:
 
     def __call__(self, event: Event) -> None:
         if event.note:
-            self._console.print(f"{event.spec.method} {event.spec.task}: {event.note}", highlight=False)
+            note = plain(f"{event.spec.method} {event.spec.task}: {event.note}")
+            self._console.print(note, highlight=False, markup=False)
         state = "" if event.accuracy is None else f"{event.accuracy:.1f} %"
         state += "" if event.tpf is None else f"  TPF {event.tpf:.2f}"
         name = f"{event.spec.method} {event.spec.task}"

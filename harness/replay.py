@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from harness.revisions import Event, events
+from harness.terminal import plain, plain_json
 
 UNCOMMITTED = "dim strike"
 REVISED = "underline"
@@ -26,14 +27,9 @@ def visible(piece: str) -> str:
     return plain(piece.replace("\n", "⏎\n")) or "∅"
 
 
-def plain(text: str) -> str:
-    """Text with its control characters as pictures, so that an output cannot drive the terminal."""
-    return text.translate({code: 0x2400 + code for code in range(32) if code != 10} | {127: 0x2421})
-
-
 def quoted(piece: str) -> str:
     """A piece of text in double quotes, its line ends and control characters escaped."""
-    return json.dumps(piece, ensure_ascii=False)
+    return plain_json(json.dumps(piece, ensure_ascii=False))
 
 
 def coloured(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness import layout
+from harness.terminal import echo, plain_json
 
 
 def json_text(value: Any) -> str:
@@ -17,7 +17,7 @@ def json_text(value: Any) -> str:
 
 def print_json(value: Any) -> None:
     """Write one JSON document to stdout."""
-    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    print(plain_json(json.dumps(value, ensure_ascii=False, indent=2, default=str)))
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], *, prose: Sequence[str] = (), give_way: Sequence[str] = ()) -> None:
@@ -27,7 +27,7 @@ def print_table(rows: Sequence[Mapping[str, Any]], *, prose: Sequence[str] = (),
     of them first; a line on stderr names them. Into a pipe or a file everything is written, unwrapped.
     """
     if left_out := layout.print_text(rows, prose, give_way):
-        print(f"Too narrow for: {', '.join(left_out)}; a wider terminal or a pipe has them.", file=sys.stderr)
+        echo(f"Too narrow for: {', '.join(left_out)}; a wider terminal or a pipe has them.", err=True)
 
 
 def print_rows(
@@ -42,9 +42,9 @@ def print_rows(
     if form == "json":
         print_json(list(rows))
     elif form == "csv":
-        print(layout.csv_text(rows), end="")
+        echo(layout.csv_text(rows), nl=False)
     elif form == "md":
-        print(layout.markdown(rows if shown is None else shown), end="")
+        echo(layout.markdown(rows if shown is None else shown), nl=False)
     else:
         print_table(rows if shown is None else shown, prose=prose, give_way=give_way)
 
@@ -61,15 +61,15 @@ def interval(value: float | None, bounds: Sequence[float | None] | None, digits:
 
 def summary_row(summary: Mapping[str, Any]) -> dict[str, Any]:
     """One run's numbers as people read them."""
-    tps = summary["tps"]
+    tps = summary.get("tps")
     return {
-        "method": summary["method"],
-        "task": summary["task"],
+        "method": summary.get("method"),
+        "task": summary.get("task"),
         "n": counted(summary),
-        "accuracy %": interval(summary["accuracy"], summary["accuracy_ci95"]),
-        "TPF": interval(summary["tpf"], summary["tpf_ci95"], 2),
-        "tokens": summary["tokens"],
-        "forwards": summary["forwards"],
+        "accuracy %": interval(summary.get("accuracy"), summary.get("accuracy_ci95")),
+        "TPF": interval(summary.get("tpf"), summary.get("tpf_ci95"), 2),
+        "tokens": summary.get("tokens"),
+        "forwards": summary.get("forwards"),
         "TPS": "-" if tps is None else f"{tps:.0f}",
     }
 
@@ -90,7 +90,7 @@ def counted(summary: Mapping[str, Any]) -> str:
 
 def measured_on(summary: Mapping[str, Any]) -> str:
     """Batch size and device, in which the sessions of a continued run can differ; and whether canvases were reused."""
-    batch, device = summary["batch_size"], summary["device"]
+    batch, device = summary.get("batch_size"), summary.get("device")
     reused = ", no speed: canvases reused" if summary.get("tps_reused") else ""
     return f"{'mixed batch sizes' if batch is None else f'batch {batch}'}, {device or 'mixed devices'}{reused}"
 
@@ -100,15 +100,15 @@ def print_result(outcome: Any) -> None:
     summary, path = outcome.summary, outcome.folder.path
     print_summary(summary)
     if label := outcome.folder.run().get("label"):
-        print(f"label: {label}")
+        echo(f"label: {label}")
     for name, words in REMARKS.items():
-        if summary[name]:
-            print(f"{summary[name]} of {summary['n_samples']} samples {words}")
+        if summary.get(name):
+            echo(f"{summary[name]} of {summary['n_samples']} samples {words}")
     state = "stored earlier, nothing was decoded" if outcome.state == "stored" else f"{outcome.new} samples decoded"
-    print(f"\nTPS measured at {measured_on(summary)}")
-    print(f"{path} ({state})")
-    print(f"  harness show {outcome.run_id} --out {outcome.spec.out} --sample 0 --trace")
-    print(f"  harness report --runs {outcome.spec.out}")
+    echo(f"\nTPS measured at {measured_on(summary)}")
+    echo(f"{path} ({state})")
+    echo(f"  harness show {outcome.run_id} --out {outcome.spec.out} --sample 0 --trace")
+    echo(f"  harness report --runs {outcome.spec.out}")
 
 
 REMARKS = {

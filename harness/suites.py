@@ -73,11 +73,12 @@ class Suite:
         """
         if task in self._protocols:
             return self._protocols[task]
-        from tasks import protocols
+        from tasks import catalogue, protocols
 
         joined = [f"{name}/{task}" for name in sorted({id.split("/")[0] for id in self._protocols.values()})]
         added = [id for id in joined if id in protocols.ids() and protocols.added(id)]
         if not added:
+            catalogue.refuse_left_out(task)
             raise unknown(f"task of the suite {self.name}", task, self._protocols)
         return added[0]
 

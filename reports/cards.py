@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from reports.model import ProtocolCard
 from reports.runs import RunData
 
 PROTOCOLS = Path(__file__).resolve().parent.parent / "tasks" / "protocols"
+NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)  # SET/TASK
 RECORDED = ("protocol_version", "protocol_digest", "gen_length", "metric", "fidelity", "data", "data_fingerprint")
 
 
@@ -36,7 +38,7 @@ def run_cards(runs: Sequence[RunData]) -> tuple[ProtocolCard, ...]:
 def protocol_file(name: str, version: Any) -> dict[str, Any]:
     """The fields of a protocol of this package, read as data; its id alone when it is not here in that version."""
     path = PROTOCOLS / f"{name}.yaml"
-    if ".." not in name and path.is_file():
+    if NAME.fullmatch(name) and path.is_file():
         fields = yaml.safe_load(path.read_text(encoding="utf-8"))
         if isinstance(fields, dict) and fields.get("version") == version:
             return {"num_fewshot": 0, "chat_template": False, **fields}

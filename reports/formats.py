@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 MISSING = "–"
+# what makes a link in Markdown, and what readers of it turn into one by themselves
+_LINK = re.compile(r"\]([(\[:])")
+_ACTIVE = {"://": "&#58;//", "www.": "www&#46;", "mailto:": "mailto&#58;", "@": "&#64;"}
 _TEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -90,9 +94,17 @@ def to_markdown(header: Sequence[str], rows: Iterable[Sequence[str]], left: int 
 
 
 def markdown_text(text: str) -> str:
-    """Text that cannot leave its table cell or become HTML."""
+    """Text that cannot leave its table cell, become HTML or an active link, or carry control characters.
+
+    >>> markdown_text("[here](javascript:x) https://example.org")
+    '[here]\\\\(javascript:x) https&#58;//example.org'
+    """
     safe = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
-    return " ".join(safe.split())
+    safe = _LINK.sub(r"]\\\1", safe)
+    for start, shown in _ACTIVE.items():
+        safe = re.sub(re.escape(start), shown, safe, flags=re.IGNORECASE)
+    safe = " ".join(safe.split())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1].replace("\\", "&#92;") for c in safe)
 
 
 def latex_text(text: str) -> str:

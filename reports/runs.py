@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UserError
+from harness.errors import NamesError, SummaryError, UserError
 from harness.stats import Samples
 from harness.store import RunFolder, find_runs
 from reports.model import Finding
 
 KEYS = ("suite", "method", "task", "setting")
-NAMES = (*KEYS[:3], "label")
 
 
 @dataclass(frozen=True)
@@ -102,9 +101,8 @@ def read_runs(dirs: Sequence[Path]) -> tuple[list[RunData], list[Finding]]:
         try:
             data = _read(folder)
         except UserError as error:
-            findings.append(
-                Finding("unreadable-run", "error", f"Left out: {_printable(str(error))}", data={"path": where})
-            )
+            check = "file-name" if isinstance(error, NamesError) else "unreadable-run"
+            findings.append(Finding(check, "error", f"Left out: {_printable(str(error))}", data={"path": where}))
             continue
         except BadRun as error:
             findings.append(_bad(error, where))
@@ -140,17 +138,13 @@ def _bad(error: BadRun, where: str) -> Finding:
 
 def _read(folder: RunFolder) -> RunData:
     run = folder.run()
-    for key in KEYS:
-        if key not in run:
-            raise BadRun("unreadable-run", f"run.json has no {key!r}.")
-    for key in NAMES:
-        if key == "label" and run.get(key) is None:
-            continue
-        if not isinstance(run[key], str) or _printable(run[key]) != run[key] or not run[key]:
-            raise BadRun("file-name", f"run.json: the name in {key!r} is not printable UTF-8 text.", run=run)
-    if not isinstance(run["setting"], Mapping):
-        raise BadRun("unreadable-run", "run.json: 'setting' is not an object.", run=run)
-    summary = folder.summary()
+    label = run.get("label")
+    if label is not None and (not label or _printable(label) != label):
+        raise BadRun("file-name", "run.json: the label is not printable UTF-8 text.", run=run)
+    try:
+        summary = folder.summary()
+    except SummaryError as error:
+        raise BadRun("bad-number", _printable(str(error)), run=run) from None
     if summary is None:
         raise BadRun("unfinished-run", "no summary.json, so it is not finished; run its command again.", "warning", run)
     if unscored := summary.get("errors"):

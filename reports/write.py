@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harness.store import StoreError
+from harness.store.files import sweep, write_atomic
 from reports.errors import ReportError
 from reports.formats import to_csv
 from reports.model import (
@@ -49,12 +51,14 @@ def write_tables(report: Report, folder: Path) -> list[Path]:
     paths = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder)
         for name, text in files.items():
             path = folder / name
-            path.write_text(text, encoding="utf-8")
+            write_atomic(path, text)
             paths.append(path)
-    except OSError as error:
-        raise ReportError(f"{folder} cannot be written: {error.strerror or error}. Give another --out.") from error
+    except (OSError, StoreError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise ReportError(f"{folder} cannot be written: {reason}. Give another --out.") from error
     return paths
 
 

@@ -6,10 +6,11 @@ through one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -105,23 +106,48 @@ DATASETS = {
 def extensions() -> tuple[Extension, ...]:
     """What other packages add, by the entry points' names.
 
-    Raises TasksError if an entry point does not load, is no Extension, or takes the name of a known task.
+    One that does not load, is no Extension or takes the name of a known task is left out with a warning that names its
+    package; asking for its tasks by the entry point's name raises (`refuse_left_out`).
     """
     found: list[Extension] = []
     taken = set(DATASETS)
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         try:
-            extension = point.load()
-        except Exception as error:
-            raise TasksError(f"The tasks {point.name!r} of {point.value} do not load: {error}") from error
-        if not isinstance(extension, Extension):
-            raise TasksError(f"The entry point {point.name!r} ({point.value}) is not a tasks.catalogue.Extension.")
-        again = sorted(taken & set(extension.datasets))
-        if again:
-            raise TasksError(f"{point.value} registers the task {again[0]!r}, which already exists.")
+            extension = _load(point, taken)
+        except TasksError as error:
+            _left_out.setdefault(point.name, str(error))
+            logging.getLogger(__name__).warning("harness: left out: %s", error)
+            continue
         taken |= set(extension.datasets)
         found.append(extension)
     return tuple(found)
+
+
+_left_out: dict[str, str] = {}  # the entry point's name -> why its tasks are not among the others
+
+
+def _load(point: EntryPoint, taken: Collection[str]) -> Extension:
+    """The tasks of another package's entry point. Raises TasksError naming the package and what is wrong."""
+    dist = getattr(point, "dist", None)
+    package = f" of the package {dist.name} {dist.version}" if dist else ""
+    what = f"the tasks {point.name!a}{package} ({point.value})"
+    try:
+        extension = point.load()
+    except (Exception, SystemExit) as error:  # whatever a foreign module raises while it is imported
+        why = ascii(" ".join(str(error).split()))[1:-1][:200] or "no reason given"
+        raise TasksError(f"{what} do not load: {type(error).__name__}: {why}") from error
+    if not isinstance(extension, Extension):
+        raise TasksError(f"{what} are not a tasks.catalogue.Extension.")
+    if again := sorted(set(taken) & set(extension.datasets)):
+        raise TasksError(f"{what} have the name of {again[0]!r}, which already exists.")
+    return extension
+
+
+def refuse_left_out(task: str) -> None:
+    """Raise TasksError with the reason for a task whose package was left out."""
+    extensions()
+    if task in _left_out:
+        raise TasksError(_left_out[task][:1].upper() + _left_out[task][1:])
 
 
 def datasets() -> dict[str, Dataset]:
@@ -133,6 +159,7 @@ def dataset_of(task: str) -> Dataset:
     """The data set a task reads; raises TasksUsageError for an unknown task."""
     known = datasets()
     if task not in known:
+        refuse_left_out(task)
         raise unknown("task", task, known)
     return known[task]
 
@@ -141,14 +168,17 @@ def dataset_of(task: str) -> Dataset:
 def files(kind: str, pattern: str) -> dict[str, Path]:
     """The YAML files of `protocols` or `definitions`, this package's and the extensions', by their path without suffix.
 
-    Raises TasksError for one that two packages have.
+    Of one that two packages have the first counts, with a warning.
     """
     found: dict[str, Path] = {}
     for folder in (FOLDER, *(extension.folder for extension in extensions())):
         for file in sorted((folder / kind).glob(pattern)):
             name = file.relative_to(folder / kind).with_suffix("").as_posix()
             if name in found:
-                raise TasksError(f"{file} has the name of {found[name]}: rename one of them.")
+                logging.getLogger(__name__).warning(
+                    "harness: left out: %s has the name of %s; rename one of them.", file, found[name]
+                )
+                continue
             found[name] = file
     return found
 

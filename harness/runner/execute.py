@@ -21,6 +21,7 @@ from harness.runner.sample import decoded, scored, too_long
 from harness.runner.scoring import Scorer
 from harness.runner.spec import RunSpec
 from harness.runner.state import Event, Outcome, Progress, RunState, failed
+from harness.store.folder import LOCK_WAIT
 
 __all__ = ["Event", "Outcome", "execute"]
 _REPORTED: set[str] = set()
@@ -32,6 +33,7 @@ def execute(
     progress: Progress | None = None,
     model_cache: ModelCache | None = None,
     ranks: Group | None = None,
+    lock_wait: float = LOCK_WAIT,
 ) -> list[Outcome]:
     """Bring every spec to a finished run and say how it went, in the order of `specs`.
 
@@ -39,6 +41,7 @@ def execute(
     that several of them meet is computed once. A spec that fails does not stop the others. KeyboardInterrupt passes
     through; finished samples are stored.
     ranks: the group of processes that all call this with the same specs and share the samples (`harness.distributed`).
+    lock_wait: seconds to wait for a run that another process is writing; then it is `busy`.
     """
     models = model_cache or ModelCache()
     ranks = ranks or alone()
@@ -52,7 +55,7 @@ def execute(
             continue
         groups.setdefault((choice.key, choice.protocol.id, spec.data_dir), []).append((place, choice))
     for group in groups.values():
-        found |= _run_group(group, models, progress, ranks)
+        found |= _run_group(group, models, progress, ranks, lock_wait)
     return [found[place] for place in range(len(specs))]
 
 
@@ -64,7 +67,11 @@ def _choose(spec: RunSpec, ranks: Group) -> Choice:
 
 
 def _run_group(
-    group: Sequence[tuple[int, Choice]], models: ModelCache, progress: Progress | None, ranks: Group
+    group: Sequence[tuple[int, Choice]],
+    models: ModelCache,
+    progress: Progress | None,
+    ranks: Group,
+    lock_wait: float,
 ) -> dict[int, Outcome]:
     found: dict[int, Outcome] = {}
     active: dict[int, RunState] = {}
@@ -78,7 +85,9 @@ def _run_group(
                 if any(other.job.run["run_id"] == job.run["run_id"] for other in active.values()):
                     found[place] = failed(choice.spec, ValueError(f"{job.folder.path} is asked for twice."))
                     continue
-                run = begin(job, partial(open_run, job, progress, stack, Parts(job.folder, ranks)), stack, ranks)
+                run = begin(
+                    job, partial(open_run, job, progress, stack, Parts(job.folder, ranks), lock_wait), stack, ranks
+                )
             except Exception as error:
                 found[place] = failed(choice.spec, error)
                 continue

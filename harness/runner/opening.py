@@ -11,14 +11,16 @@ from harness.runner.finish import summary_over
 from harness.runner.job import Job
 from harness.runner.provenance import now, session
 from harness.runner.rank_files import Parts, recover_parts
-from harness.runner.sample import scored
+from harness.runner.sample import document, scored
 from harness.runner.scoring import Scorer
 from harness.runner.state import Outcome, Progress, RunState
 from harness.stats import unscored
 from harness.store.sessions import counted
 
 
-def open_run(job: Job, progress: Progress | None, stack: ExitStack, parts: Parts) -> RunState | Outcome:
+def open_run(
+    job: Job, progress: Progress | None, stack: ExitStack, parts: Parts, lock_wait: float
+) -> RunState | Outcome:
     """Lock the run and find what it lacks; a run that lacks nothing is shown without being touched.
 
     Samples whose scorer raised are scored again from their stored text, never decoded again.
@@ -34,7 +36,7 @@ def open_run(job: Job, progress: Progress | None, stack: ExitStack, parts: Parts
         if len(stored) == total and not any(map(unscored, stored)):
             return Outcome(spec, "stored", folder, summary_over(job))
     wanted = asked_prompts(job)  # before the folder is touched: a chat template can fail
-    stack.enter_context(folder.open(job.run | {"started": now(), "sessions": []}))
+    stack.enter_context(folder.open(job.run | {"started": now(), "sessions": []}, wait=lock_wait))
     recovered = recover_parts(folder)
     rescored = score_again(job)
     done = folder.done()
@@ -75,16 +77,16 @@ def score_again(job: Job) -> int:
 
     The run's folder is open. Its summary goes with the first new score.
     """
-    folder, docs = job.folder, job.loaded.docs
+    folder = job.folder
     if not any(unscored(sample) for sample in folder.samples(light=True)):
         return 0
     samples = {sample["doc_id"]: sample for sample in folder.samples()}
     scorer = Scorer(background=job.choice.protocol.metric == "pass@1")
     again: list[dict[str, Any]] = []
     try:
-        for doc_id, sample in samples.items():
+        for sample in samples.values():
             if unscored(sample):
-                again += scorer.submit(partial(scored, job.loaded, docs[doc_id], sample))
+                again += scorer.submit(partial(scored, job.loaded, document(job.loaded, sample), sample))
         again += scorer.drain()
     finally:
         scorer.close()

@@ -46,7 +46,7 @@ def prompt_hash(prompt: str) -> str:
 def template(tokenizer: Any) -> Any:
     """The tokenizer's chat template as lm-eval calls it; an assistant prefill at the end is continued.
 
-    Raises UserError when the tokenizer has none.
+    Raises UserError when the tokenizer has none; the template, when it fails or leaves the question out.
     """
     if not getattr(tokenizer, "chat_template", None):
         raise UserError(
@@ -55,13 +55,24 @@ def template(tokenizer: Any) -> Any:
         )
 
     def apply(history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
-        return str(
-            tokenizer.apply_chat_template(
+        try:
+            text = tokenizer.apply_chat_template(
                 history,
                 tokenize=False,
                 add_generation_prompt=add_generation_prompt,
                 continue_final_message=not add_generation_prompt,
             )
-        )
+        except Exception as error:  # a syntax error, its own raise_exception, or whatever Jinja lets it do
+            why = (str(error).strip() or "no reason given").splitlines()[0]
+            raise UserError(
+                f"The chat template of the checkpoint's tokenizer fails ({type(error).__name__}: {why}); correct "
+                "chat_template.jinja or tokenizer_config.json, or give another --protocol."
+            ) from error
+        if not isinstance(text, str) or history[-1]["content"].strip() not in text:
+            raise UserError(
+                "The chat template of the checkpoint's tokenizer leaves the question out of the prompt; correct "
+                "chat_template.jinja or tokenizer_config.json, or give another --protocol."
+            )
+        return text
 
     return apply

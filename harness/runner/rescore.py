@@ -12,10 +12,11 @@ from harness.metrics import beginning, keep, summarise
 from harness.runner.aggregate import agrees
 from harness.runner.job import confine_code, data_source, protocol_of
 from harness.runner.prompts import prompt_hash
-from harness.runner.sample import scored
-from harness.runner.spec import RunSpec
+from harness.runner.sample import document, scored
+from harness.runner.spec import REPEATED, RunSpec
 from harness.settings import effective_eos_policy
 from harness.store import RunFolder, StoreError, run_id
+from harness.store.checks import needs
 from harness.suites import load_suite
 
 
@@ -50,6 +51,7 @@ def rescore(folder: RunFolder, *, data_dir: str | None = None, unconfined: bool 
     from tasks import protocols
 
     run = folder.run()
+    needs(run, str(folder.path / "run.json"), *REPEATED, "protocol_version", "protocol_digest", "special")
     protocol = protocols.read(Path(run["protocol_file"])) if "protocol_file" in run else protocols.get(run["protocol"])
     now = _under(folder, run, protocol)
     spec = RunSpec.of(run, unconfined=unconfined, **({"data_dir": data_dir} if data_dir else {}))
@@ -63,6 +65,8 @@ def rescore(folder: RunFolder, *, data_dir: str | None = None, unconfined: bool 
     with ExitStack() as stack:
         stack.enter_context(folder.open(run))
         before = list(folder.samples())
+        for sample in before:
+            _check(folder, sample)
         if not before:
             raise StoreError(f"{folder.path} has no samples to score; run it again to decode them.")
         target = folder
@@ -155,10 +159,18 @@ def _official(folder: RunFolder, summary: dict[str, Any]) -> dict[str, Any] | No
         return None
 
 
+def _check(folder: RunFolder, sample: dict[str, Any]) -> None:
+    """Raise StoreError for a stored sample that does not hold what scoring reads, or holds another prompt."""
+    where = f"{folder.path / 'samples.jsonl'}, document {sample['doc_id']}"
+    needs(sample, where, "truncated", "prompt", "prompt_hash", "text", "output_ids", "pieces")
+    if sample["prompt_hash"] != prompt_hash(sample["prompt"]):
+        raise StoreError(f"{where}: the prompt was changed after it was decoded; remove that line to decode it again.")
+
+
 def _again(loaded: Any, run: dict[str, Any], protocol: Any, sample: dict[str, Any]) -> dict[str, Any]:
     if sample["truncated"]:
         return sample
-    doc = loaded.docs[sample["doc_id"]]
+    doc = document(loaded, sample)
     special = run["special"]
     kept = keep(
         sample["output_ids"],
@@ -169,7 +181,6 @@ def _again(loaded: Any, run: dict[str, Any], protocol: Any, sample: dict[str, An
         until=protocol.until,
         policy=protocol.eos_policy,
     )
-    assert sample["prompt_hash"] == prompt_hash(sample["prompt"])
     return scored(loaded, doc, {**sample, "tokens": kept.tokens, "text": kept.text})
 
 

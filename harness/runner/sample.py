@@ -6,6 +6,7 @@ import traceback
 from typing import Any
 
 from harness import generation
+from harness.errors import UserError
 from harness.generation import UNSCORED
 from harness.runner.job import Job
 from harness.runner.prompts import Prompt, prompt_hash
@@ -33,6 +34,16 @@ def decoded(job: Job, prompt: Prompt, result: Any) -> dict[str, Any]:
 def too_long(job: Job, prompt: Prompt) -> dict[str, Any]:
     """The line of a prompt that does not fit: nothing is decoded, it counts as wrong."""
     return {**_head(job, prompt), **generation.too_long(prompt.ids, job.choice.gen_length, job.context)}
+
+
+def document(loaded: Any, line: dict[str, Any]) -> dict[str, Any]:
+    """The document that a stored line is of. Raises UserError for one that the task does not have."""
+    if line["doc_id"] >= len(loaded.docs):
+        raise UserError(
+            f"samples.jsonl has document {line['doc_id']}, the task has {len(loaded.docs)}; remove that line."
+        )
+    found: dict[str, Any] = loaded.docs[line["doc_id"]]
+    return found
 
 
 def scored(loaded: Any, doc: dict[str, Any], line: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,11 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 REUSE_MB = 512.0
+# the keys of run.json that `RunSpec.of` reads
+REPEATED = (
+    *("method", "task", "suite_source", "setting", "gen_length", "seed", "data", "checkpoint", "adapter", "dtype"),
+    *("protocol", "fidelity"),
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class RunSpec:
             "suite": run["suite_source"],
             "settings": {**run["setting"], "gen_length": run["gen_length"]},
             "seed": run["seed"],
-            "data_dir": data.get("path") if data["kind"] == "folder" else None,
+            "data_dir": data.get("path") if data.get("kind") == "folder" else None,
             "checkpoint": run["checkpoint"],
             "adapter": run["adapter"],
             "dtype": run["dtype"],

@@ -13,7 +13,7 @@ from harness.runner.prompts import Prompt
 from harness.runner.rank_files import Parts
 from harness.runner.spec import RunSpec
 from harness.stats import unscored
-from harness.store import RunFolder
+from harness.store import BusyError, RunFolder
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Outcome:
 
     summary: over the documents the spec asks for. new: samples decoded now. errors: samples whose scorer raised; they
     have no score, the accuracy leaves them out, and the next run scores them.
-    error: why it failed, one sentence or a traceback; `cause` is the exception itself. In a group of processes only
+    error: why it failed, one sentence or a traceback; `cause` is the exception itself. busy: the folder of a run that
+    failed only because another process is writing it. In a group of processes only
     the first one has summaries.
     """
 
@@ -46,6 +47,7 @@ class Outcome:
     new: int = 0
     error: str = ""
     cause: Exception | None = None
+    busy: str | None = None
 
     @property
     def run_id(self) -> str | None:
@@ -121,4 +123,5 @@ class RunState:
 
 def failed(spec: RunSpec, error: Exception, folder: RunFolder | None = None) -> Outcome:
     """The outcome of a run that `error` ended."""
-    return Outcome(spec, "failed", folder, error=describe_error(error), cause=error)
+    busy = str(error.path) if isinstance(error, BusyError) else None
+    return Outcome(spec, "failed", folder, error=describe_error(error), cause=error, busy=busy)

@@ -19,8 +19,9 @@ from harness.runner.models import ModelCache
 from harness.runner.prompts import prompts, request
 from harness.runner.provenance import session
 from harness.runner.sample import decoded
-from harness.runner.spec import RunSpec
+from harness.runner.spec import REPEATED, RunSpec
 from harness.store import RunFolder
+from harness.store.checks import needs
 
 COMPARED = ("prompt_hash", "output_ids", "trace", "text", "tokens", "forwards", "nfe", "positions", "stop_reason")
 NEAR = {"float32": 1e-3, "float64": 1e-9}  # a logit margin below this is a near-tie; 0.1 for 16-bit formats
@@ -83,11 +84,15 @@ def verify(folder: RunFolder, *, batch_size: int = 16, device: str = "auto", lim
     Raises UserError when the run cannot be repeated here: another checkpoint, other data, another protocol.
     """
     run = folder.run()
+    needs(run, str(folder.path / "run.json"), *REPEATED, "checkpoint_fingerprint", "data_fingerprint")
+    needs(run, str(folder.path / "run.json"), "protocol_digest", "code_version")
     job = prepare(choose(RunSpec.of(run, batch_size=batch_size, device=device)), ModelCache())
     for name in ("checkpoint_fingerprint", "tokenizer_fingerprint", "data_fingerprint", "protocol_digest"):
         if name in run and job.run[name] != run[name]:  # older runs do not say which tokenizer they had
             raise UserError(f"{folder.path} cannot be repeated: its {name} is {run[name]}, here it is {job.run[name]}.")
-    stored = {sample["doc_id"]: sample for sample in folder.samples() if not sample["truncated"]}
+    stored = {sample["doc_id"]: sample for sample in folder.samples() if not sample.get("truncated")}
+    for doc_id, sample in stored.items():
+        needs(sample, f"{folder.path / 'samples.jsonl'}, document {doc_id}", *COMPARED, "pieces")
     asked = [one for one in prompts(job, limit) if one.doc_id in stored]
     stored = {one.doc_id: stored[one.doc_id] for one in asked}
     requests = [request(job, one) for one in asked]

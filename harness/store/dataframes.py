@@ -10,12 +10,14 @@ import math
 import os
 from collections.abc import Iterable
 from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from harness.metrics import KINDS
+from harness.store.checks import needs, sample_fault
 from harness.store.find import RUNS, find_runs
 from harness.store.folder import RunFolder
 from harness.store.samples import FRAME_END, read_samples
@@ -139,7 +141,7 @@ def _run_row(folder: RunFolder) -> Row:
 
 
 def _samples(folder: RunFolder, run: Row) -> pd.DataFrame:
-    frames = [_frame(chunk) for chunk in _chunks(folder)]
+    frames = [_frame(chunk, folder.path / "samples.jsonl") for chunk in _chunks(folder)]
     if not frames:
         return pd.DataFrame()
     frame = _concat(frames)
@@ -167,7 +169,7 @@ def _chunks(folder: RunFolder) -> Iterable[list[Row]]:
         while lines := list(islice(file, CHUNK)):
             try:
                 yield _light(lines)
-            except ValueError:
+            except (ValueError, RecursionError):
                 yield list(read_samples(path, light=True))[seen:]
                 return
             seen += len(lines)
@@ -178,17 +180,21 @@ def _light(lines: list[bytes]) -> list[Row]:
     if not all(line[-2:] == b"}\n" for line in lines):
         raise ValueError
     rows: list[Row] = json.loads(b"[" + b"},".join([line[: line.find(FRAME_END)] for line in lines]) + b"}]")
+    if len(rows) != len(lines) or any(not isinstance(row, dict) or sample_fault(row, light=True) for row in rows):
+        raise ValueError
     return rows
 
 
-def _frame(rows: list[Row]) -> pd.DataFrame:
+def _frame(rows: list[Row], path: Path) -> pd.DataFrame:
     data: dict[str, Any] = {}
+    for row in rows:
+        needs(row, f"{path}, document {row['doc_id']}", *TYPES)
     for name, kind in TYPES.items():
         values = [row[name] for row in rows]
         data[name] = pd.Categorical(values) if kind == "category" else pd.array(values, kind)
     kinds = [row["forwards"] for row in rows]
     for name in KINDS:
-        data[name] = np.array([kind[name] for kind in kinds], np.int32)
+        data[name] = np.array([kind.get(name, 0) for kind in kinds], np.int32)
     frame = pd.DataFrame(data)
     frame["forwards"] = frame["prefill"] + frame["denoise"] + frame["refresh"]
     return frame

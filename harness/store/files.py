@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,21 +42,46 @@ def write_atomic(path: Path, parts: str | Iterable[str]) -> None:
         raise refusal(path, error) from error
 
 
+def sweep(folder: Path) -> None:
+    """Remove the temporary files in `folder` of writers that were killed; those of processes that live here stay."""
+    for path in folder.glob(".*.tmp"):
+        pid = path.name.split(".")[-2]
+        if pid.isdigit() and not _lives(int(pid)):
+            with suppress(OSError):
+                path.unlink()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # another user's process
+        return True
+    return True
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write one indented JSON document atomically."""
     write_atomic(path, json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2) + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read one JSON object. Raises StoreError naming the file when it is missing, unreadable or not an object."""
+AGAIN = "Move the run folder away and run again."
+
+
+def read_json(path: Path, way_out: str = AGAIN) -> dict[str, Any]:
+    """Read one JSON object. Raises StoreError naming the file when it is missing, unreadable or not an object.
+
+    way_out: the sentence that says what to do about a damaged one.
+    """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise StoreError(f"{path} is not valid JSON ({error}); move the run folder away and run again.") from error
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{path} is not valid JSON ({error}). {way_out}") from error
     if not isinstance(value, dict):
-        raise StoreError(f"{path} holds no JSON object; move the run folder away and run again.")
+        raise StoreError(f"{path} holds no JSON object. {way_out}")
     return value
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from harness.errors import BusyError, StoreError
-from harness.store.files import Appender, dumps, read_json, refusal, write_atomic, write_json
+from harness.store.checks import REBUILD, checked_run, checked_summary
+from harness.store.files import Appender, dumps, read_json, refusal, sweep, write_atomic, write_json
+from harness.store.lock import FolderLock
 from harness.store.samples import ordered, read_samples, repair_tail
 from harness.store.schema import SCHEMA_VERSION, migrate_run, steps
 
@@ -26,7 +28,7 @@ class RunFolder:
         self.path = Path(path)
         if self.path.name in ("", ".."):  # `.`: the run is called after its folder
             self.path = self.path.resolve()
-        self._lock = FileLock(self.path / ".lock")
+        self._lock = FolderLock(self.path)
         self._samples: Appender | None = None
         self.dropped = 0  # bytes of a torn last line that opening cut off
 
@@ -44,20 +46,23 @@ class RunFolder:
     def run(self) -> dict[str, Any]:
         """run.json in the current schema. Raises StoreError naming the file."""
         path = self.path / "run.json"
-        return migrate_run(read_json(path), path)
+        return checked_run(migrate_run(read_json(path), path), path)
 
     def schema(self) -> Any:
         """The schema version that the files on disk have."""
         return read_json(self.path / "run.json").get("schema_version")
 
     def summary(self) -> dict[str, Any] | None:
-        """summary.json, or None for an unfinished run."""
-        return read_json(self.path / "summary.json") if self.finished else None
+        """summary.json, or None for an unfinished run. Raises StoreError for a damaged one."""
+        if not self.finished:
+            return None
+        path = self.path / "summary.json"
+        return checked_summary(read_json(path, REBUILD.format(self.path)), path)
 
     def samples(self, *, light: bool = False) -> Iterator[dict[str, Any]]:
         """Every finished sample in the file's order; `light` leaves out prompts, outputs and traces."""
         migrations = steps(read_json(self.path / "run.json"), self.path / "run.json")
-        for sample in read_samples(self.path / "samples.jsonl", light=light and not migrations):
+        for sample in read_samples(self.path / "samples.jsonl", light=light and not migrations, check=not migrations):
             for step in migrations:
                 sample = step.sample(sample)
             yield sample
@@ -84,12 +89,16 @@ class RunFolder:
 
     def _acquire(self, wait: float) -> None:
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=wait)
+            self._lock.acquire(wait)
         except Timeout:
-            raise BusyError(f"{self.path} is being written by {self._owner()}; wait for it or stop it.") from None
+            words = f"{self.path} is being written by {self._owner()}; wait for it or stop it."
+            raise BusyError(words, self.path) from None
         except OSError as error:
             raise refusal(self.path, error) from error
+
+    def wait_until_free(self) -> None:
+        """Return once no process writes this run, however long that takes; nothing is made or changed."""
+        self._lock.wait_until_free()
 
     def _owner(self) -> str:
         try:
@@ -100,6 +109,7 @@ class RunFolder:
 
     def _prepare(self, run: Mapping[str, Any]) -> None:
         path = self.path / "run.json"
+        sweep(self.path)
         if not path.exists():
             if (self.path / "samples.jsonl").exists():
                 raise StoreError(f"{self.path} has samples but no run.json; move the folder away and run again.")
@@ -164,7 +174,7 @@ class RunFolder:
             self._samples = None
 
     def _own(self) -> None:
-        if not self._lock.is_locked:
+        if not self._lock.held:
             raise RuntimeError(f"{self.path} is not open for writing")
 
     def __enter__(self) -> RunFolder:
@@ -176,16 +186,22 @@ class RunFolder:
         self.close()
 
     def set_aside(self) -> Path | None:
-        """Rename an existing folder to `<run_id>.old-N` (for --fresh); returns its new place. Raises BusyError."""
+        """Rename an existing folder to `<run_id>.old-N` (for --fresh); returns its new place. Raises BusyError.
+
+        The lock is held while it is renamed, so that no folder goes which another process has just begun to write.
+        """
         if not self.path.exists():
             return None
         self._acquire(LOCK_WAIT)
-        self._lock.release()
-        number = 1
-        while (target := self.path.with_name(f"{self.path.name}.old-{number}")).exists():
-            number += 1
         try:
+            if not any(name.name != ".lock" for name in self.path.iterdir()):
+                return None  # another --fresh was first, and this is the new folder
+            number = 1
+            while (target := self.path.with_name(f"{self.path.name}.old-{number}")).exists():
+                number += 1
             self.path.rename(target)
         except OSError as error:
             raise refusal(self.path, error) from error
+        finally:
+            self._lock.release()
         return target

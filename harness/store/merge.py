@@ -27,13 +27,14 @@ def merge(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], in
     """Add every run of `sources` to the store `into`; running it again adds nothing.
 
     A document that both have stays as it is in `into`. Raises StoreError, before that run is touched, if the two
-    disagree about it: the same run cannot have two outcomes. A half that is added brings its sessions along.
+    disagree about it: the same run cannot have two outcomes; and before anything is written for a source whose run.json
+    is damaged or holds a name that is none. A half that is added brings its sessions along.
     A run's summary is copied where it still describes all its samples; otherwise `harness score RUN` writes it again.
     """
     target = Path(into)
     total = Merged(0, 0)
-    for source in find_runs(sources):
-        run = source.run()
+    found = [(source, source.run()) for source in find_runs(sources)]  # all can be read before anything is written
+    for source, run in found:
         folder = RunFolder(target / run["suite"] / run["method"] / run["task"] / run["run_id"])
         if folder.path.resolve() == source.path.resolve():
             continue

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import StoreError
+from harness.store.checks import sample_fault
 
 FRAME = (
     *("doc_id", "prompt_hash", "prompt_tokens", "outcome", "correct", "stop_reason", "forwards", "nfe", "positions"),
@@ -36,11 +37,12 @@ def ordered(sample: dict[str, Any]) -> dict[str, Any]:
     return {**known, **sample}
 
 
-def read_samples(path: Path, *, light: bool = False) -> Iterator[dict[str, Any]]:
+def read_samples(path: Path, *, light: bool = False, check: bool = True) -> Iterator[dict[str, Any]]:
     """The samples of a file in its order; `light` leaves out the long keys, unparsed.
 
     A last line that is torn or garbage is left out. Raises StoreError naming file and line for a broken line before
-    the last one, and for a document that appears twice.
+    the last one, for a value that cannot be (unless `check` is false: an older schema), and for a document that
+    appears twice.
     """
     seen: set[int] = set()
     for number, line, value in _parsed(path, light):
@@ -51,9 +53,12 @@ def read_samples(path: Path, *, light: bool = False) -> Iterator[dict[str, Any]]
                 f"{path}, line {number} is corrupt: {line[:40]!r}. Nothing was changed; remove that line to decode its "
                 "document again, or run with --fresh."
             )
-        doc_id = value.get("doc_id")
-        if not isinstance(doc_id, int):
-            raise StoreError(f"{path}, line {number} has no doc_id; it was not written by harness run.")
+        if check and (fault := sample_fault(value, light)):
+            raise StoreError(
+                f"{path}, line {number} {fault}. Nothing was changed; remove that line to decode its document again, "
+                "or run with --fresh."
+            )
+        doc_id = value["doc_id"]
         if doc_id in seen:
             raise StoreError(f"{path}, line {number} repeats document {doc_id}; remove one of the two lines.")
         seen.add(doc_id)
@@ -81,7 +86,7 @@ def _parse(line: bytes, light: bool) -> dict[str, Any] | None:
     """The object in `line`, or None if there is none."""
     try:
         value = json.loads(cut(line) if light else line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Sequence
-from contextlib import chdir
+from contextlib import chdir, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from harness.runner.execute import Outcome
     from harness.sweep.progress import Board
 
+CLOSING = 5.0  # seconds an idle worker has to remove its folder; the next one on its machine removes what is left
 LOST = 5  # workers a group may lose before it counts as failed; a dying node can take two in a row
 
 
@@ -80,8 +81,12 @@ class Cluster:
                     ray.init(
                         address=self.address, log_to_driver=False, configure_logging=False, ignore_reinit_error=True
                     )
-            except (ConnectionError, RuntimeError, ValueError) as error:
-                raise UserError(f"The Ray cluster {self.address or ''} cannot be reached: {error}") from error
+            except Exception as error:  # Ray's own errors have no base of their own, and its limits raise bare ones
+                what = f"Ray cluster {self.address} cannot be reached" if self.address else "local Ray does not start"
+                raise UserError(
+                    f"The {what} ({type(error).__name__}: {_reason(error)}); try again, on a machine with less "
+                    "load, or use --executor local."
+                ) from error
             self._ours = True
         total = ray.cluster_resources()
         if self.gpus is None:
@@ -140,6 +145,9 @@ class Cluster:
 
     def _dismiss(self, handle: WorkerHandle) -> None:
         self._handles.remove(handle)
+        if handle.task is None:  # idle: it can clear up after itself
+            with suppress(Exception):
+                _ray().get(handle.actor.close.remote(), timeout=CLOSING)
         _ray().kill(handle.actor)
 
     def _listen(self, waiting: deque[Task], board: Board) -> list[Outcome]:

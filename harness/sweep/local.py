@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from harness.sweep.progress import Board
 
 
+LOCK_WAIT = 1.0  # seconds: longer than a step that only looks, shorter than one that decodes
+
+
 class Local:
     """The executor of one machine. Calling it runs groups in order and returns their outcomes in that order."""
 
@@ -57,7 +60,7 @@ def _execute(group: Group, board: Listener, models: ModelCache) -> list[Outcome]
     from harness.runner.execute import Outcome
 
     try:
-        return execute(group.specs, progress=board.event, model_cache=models)
+        return execute(group.specs, progress=board.event, model_cache=models, lock_wait=LOCK_WAIT)
     except Exception as error:
         words = str(error) if hasattr(error, "exit_code") else traceback.format_exc()
         return [Outcome(spec, "failed", error=words, cause=error) for spec in group.specs]

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from harness.sweep.grid import run_text
 from harness.sweep.report import reason
+from harness.terminal import plain
 
 if TYPE_CHECKING:
     from harness.runner.execute import Event, Outcome
@@ -24,6 +25,7 @@ class Board:
     def __init__(self, runs: int, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True)
         self.runs, self.ended = runs, 0
+        self.waits = False  # a busy run has not ended: the sweep comes back to it
         self._live: dict[str, tuple[TaskID, float]] = {}
         self._share: dict[str, float] = {}
         self._bars = Progress(
@@ -68,13 +70,16 @@ class Board:
         bar, started = self._live.pop(name, (None, None))
         if bar is not None:
             self._bars.remove_task(bar)
+        if self.waits and outcome.busy:
+            self.note(f"{name}: another process is writing it; it is looked at again when the others are done")
+            return
         self.ended += 1
         self._overall_bar()
         self.note(f"[{self.ended}/{self.runs}] {name}: {_ending(outcome, started)}")
 
     def note(self, text: str) -> None:
         """A line above the bars: a model being loaded, a lost worker."""
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(plain(text), markup=False, highlight=False, soft_wrap=True)
 
     def _overall_bar(self) -> None:
         # a run counts by the share of its documents, so the time left moves with every sample

@@ -12,6 +12,7 @@ from harness.sweep.grid import Grid, Group, groups, plan
 from harness.sweep.progress import Board
 from harness.sweep.refine import Refinement, curve_key, refine
 from harness.sweep.shard import shard
+from harness.sweep.waiting import waiting
 from methods import registry
 
 if TYPE_CHECKING:
@@ -76,16 +77,25 @@ def _check_settings(grid: Grid, specs: Sequence[RunSpec]) -> None:
 
 
 def run_sweep(
-    specs: Sequence[RunSpec], executor: Executor, board: Board, refinement: Refinement | None = None
+    specs: Sequence[RunSpec],
+    executor: Executor,
+    board: Board,
+    refinement: Refinement | None = None,
+    *,
+    wait: bool = True,
 ) -> list[Outcome]:
-    """Run a plan and its refinement; outcomes in the order of the plan, added points after them."""
+    """Run a plan and its refinement; outcomes in the order of the plan, added points after them.
+
+    wait: for runs that another process is writing; otherwise they fail at once.
+    """
+    work = waiting(executor) if wait else executor
 
     def execute(more: list[Group]) -> list[Outcome]:
         board.more(sum(len(group.specs) for group in more))
-        return executor(more, board)
+        return work(more, board)
 
     try:
-        ended = {repr(outcome.spec): outcome for outcome in executor(groups(specs), board)}
+        ended = {repr(outcome.spec): outcome for outcome in work(groups(specs), board)}
         outcomes = [ended[repr(spec)] for spec in specs]
         if refinement:
             outcomes = [*outcomes, *refine(specs, outcomes, refinement, execute)]

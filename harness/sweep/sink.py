@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
 from harness.runner.spec import RunSpec
-from harness.store import RunFolder, find_runs
+from harness.store import BusyError, RunFolder, StoreError, find_runs
 from harness.sweep.grid import Group, store_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Sink:
         self._specs, self._board, self._shared = group.specs, board, shared
         self._ended: set[int] = set()
         self._open: dict[int, tuple[RunFolder, set[int]]] = {}
-        self._refused: dict[int, str] = {}
+        self._refused: dict[int, UserError] = {}
 
     def stored(self) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any] | None]]:
         """What the store already has of the group's runs: run.json, samples and summary by run id."""
@@ -31,9 +31,12 @@ class Sink:
             if self._shared or not store_of(spec).is_dir():
                 continue
             for folder in find_runs(store_of(spec)):
-                run = folder.run()
+                try:
+                    run = folder.run()
+                except StoreError:  # another run's damaged file; the spec's own is refused when it is opened
+                    continue
                 if run["run_id"] not in found and _may_be(run, spec):  # a copy's folder may be called otherwise
-                    found[run["run_id"]] = (run, list(folder.samples()), folder.summary())
+                    found[run["run_id"]] = (run, list(folder.samples()), _summary(folder))
         return found
 
     def take(self, message: tuple[Any, ...]) -> list[Outcome]:
@@ -52,7 +55,7 @@ class Sink:
             elif kind == "end":
                 return [self._end(place, *content)]
         except UserError as error:
-            self._refused[place] = str(error)
+            self._refused[place] = error
             self._let_go(place)
             if kind == "end":
                 return [self._end(place, *content)]
@@ -60,7 +63,7 @@ class Sink:
 
     def _begin(self, place: int, run: dict[str, Any]) -> None:
         folder = RunFolder(store_of(self._specs[place]) / run["run_id"])
-        folder.open(run)
+        folder.open(run, wait=1.0)
         self._open[place] = folder, folder.done()
         if folder.run().get("sessions") != run["sessions"]:
             folder.update(sessions=run["sessions"])
@@ -71,7 +74,9 @@ class Sink:
         path = store_of(spec) / run_id if run_id else None
         outcome = replace(outcome, spec=spec, folder=RunFolder(path) if path else None)
         if place in self._refused:
-            return replace(outcome, state="failed", summary=None, error=self._refused[place])
+            error = self._refused[place]
+            busy = str(error.path) if isinstance(error, BusyError) else None
+            return replace(outcome, state="failed", summary=None, error=str(error), busy=busy)
         if place in self._open and summary is not None:
             folder, _ = self._open[place]
             if not folder.finished:
@@ -99,6 +104,14 @@ class Sink:
         """Give the locks back; what has arrived is stored."""
         for place in list(self._open):
             self._let_go(place)
+
+
+def _summary(folder: RunFolder) -> dict[str, Any] | None:
+    """The summary of a stored run, None where it has to be written again."""
+    try:
+        return folder.summary()
+    except StoreError:
+        return None
 
 
 def _may_be(run: dict[str, Any], spec: RunSpec) -> bool:

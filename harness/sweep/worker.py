@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import queue
+import shutil
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from harness.sweep.grid import Group, store_of
 
+PREFIX, LOCK = "harness-worker-", ".worker"
 Message = tuple[Any, ...]
 Stored = dict[str, tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any] | None]]
 
@@ -33,7 +38,15 @@ class Worker:
         sys.argv = argv
         self._shared = shared
         self._models = ModelCache(keep=1)
-        self._folder = tempfile.TemporaryDirectory(prefix="harness-worker-")
+        sweep_folders()
+        self._folder = tempfile.TemporaryDirectory(prefix=PREFIX)
+        self._lock = FileLock(Path(self._folder.name) / LOCK)  # says to the next worker that this one lives
+        self._lock.acquire()
+
+    def close(self) -> None:
+        """Remove the worker's folder: what it held has been sent."""
+        self._lock.release()
+        self._folder.cleanup()
 
     def work(self, group: Group, stored: Stored) -> Iterator[Message]:
         """Run a group. stored: by run id the run.json, samples and summary that the driver already has."""
@@ -67,6 +80,17 @@ class Worker:
             run_group(group, EventForwarder(group, messages, self._shared), self._models)
         finally:
             messages.put(None)
+
+
+def sweep_folders() -> None:
+    """Remove the folders of workers that were killed on this machine; those that live hold a lock in theirs."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError, Timeout):
+            if (folder / LOCK).exists():
+                lock = FileLock(folder / LOCK)
+                lock.acquire(timeout=0)
+                lock.release()
+                shutil.rmtree(folder)
 
 
 class EventForwarder:

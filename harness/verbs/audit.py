@@ -6,6 +6,8 @@ from pathlib import Path
 
 import typer
 
+from harness.terminal import echo
+
 EXAMPLE = "Example:  harness audit --json   (published tables)    harness audit --runs results/runs   (your runs)"
 
 
@@ -24,4 +26,4 @@ def audit(
     if as_json:
         print_json(document)
     else:
-        typer.echo(audit_markdown(document), nl=False)
+        echo(audit_markdown(document), nl=False)

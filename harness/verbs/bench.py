@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import typer
+
+from harness.terminal import echo
 
 app = typer.Typer(help="Speed on this machine, as ratios measured in one run.", no_args_is_help=True)
 EXAMPLE = "harness bench decode --checkpoint tests/data/golden/checkpoints/llada_rand --repeats 3"
@@ -49,5 +50,5 @@ def bench_decode(
     if json:
         print_json({"machine": facts, "rows": rows})
         return
-    print(", ".join(f"{name} {value}" for name, value in facts.items()), file=sys.stderr)
+    echo(", ".join(f"{name} {value}" for name, value in facts.items()), err=True)
     print_table([{**row, "value": f"{row['value']:.3g}"} for row in rows])

@@ -8,6 +8,7 @@ import typer
 
 from harness import options as options_
 from harness.options import Format, Json
+from harness.terminal import echo
 
 EXAMPLE = (
     "Example: harness compare results/runs/mini/tad_speed/gsm8k results/runs/mini/d3llm/gsm8k   (curves)    "
@@ -71,11 +72,11 @@ def _pair(
     if form != "table":
         print_rows(result.rows(), form)
         return
-    print(f"A = {result.a}\nB = {result.b}\n{result.n_shared} documents in common\n")
+    echo(f"A = {result.a}\nB = {result.b}\n{result.n_shared} documents in common\n")
     for note in result.notes:
-        print(f"Note: {note}")
+        echo(f"Note: {note}")
     for sentence in result.verdict:
-        print(sentence)
+        echo(sentence)
 
 
 def _rows(runs: list[str], suite: str, rows: list[str], options: dict[str, Any], form: str) -> None:
@@ -93,11 +94,11 @@ def _rows(runs: list[str], suite: str, rows: list[str], options: dict[str, Any],
         print_json(found.as_dict())
         return
     for note in found.notes:
-        typer.echo(f"Note: {note}", err=True)
+        echo(f"Note: {note}", err=True)
     if form != "table":
         print_rows(found.as_dict()["differences"], form, found.table())
         return
     print_table(found.table())
     for sentence in found.verdict:
-        print(sentence)
+        echo(sentence)
     print_table(found.rank_table())

@@ -12,6 +12,8 @@ from harness import options
 from harness.errors import UsageError, UserError
 from harness.one_prompt import Ask, decode_text, print_answer
 from harness.settings import parse
+from harness.store.files import write_atomic
+from harness.terminal import echo
 
 EXAMPLE = (
     'harness decode --method tad_speed --trace --text "Question: Tom has 3 apples and buys 4. How many?"   '
@@ -85,13 +87,13 @@ def decode(
     _write(out, rows)
     if as_json:
         print_json({"rows": len(rows), "out": str(out)})
-    typer.echo(f"{len(rows)} rows in {out}", err=True)
+    echo(f"{len(rows)} rows in {out}", err=True)
 
 
 def _one(ask: Ask, trace: bool, as_json: bool) -> None:
     from harness.show import print_json
 
-    typer.echo(f"{ask.method}: loading", err=True)
+    echo(f"{ask.method}: loading", err=True)
     line = decode_text(ask)
     if as_json:
         print_json(line)
@@ -112,7 +114,7 @@ def _lines(prompts: Path, checkpoint: Path, decoder: str | None, settings: dict[
 def _write(out: Path, rows: list[Any]) -> None:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        write_atomic(out, (json.dumps(row) + "\n" for row in rows))
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}.") from None
 

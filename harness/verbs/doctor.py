@@ -6,6 +6,8 @@ from typing import Any
 
 import typer
 
+from harness.terminal import echo
+
 EXAMPLE = "Example: harness doctor --suite llada --dtype bfloat16 --batch-size 4"
 
 
@@ -32,7 +34,7 @@ def doctor(
     else:
         _print(found)
         subject = checkpoint or suite or "this machine"
-        print(f"\n{subject}: {'nothing is missing.' if not missing else f'{len(missing)} missing.'}")
+        echo(f"\n{subject}: {'nothing is missing.' if not missing else f'{len(missing)} missing.'}")
     if missing:
         raise typer.Exit(1)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import typer
 
+from harness.terminal import echo
+
 EXAMPLE = "Example: harness init experiment.yaml"
 
 
@@ -22,4 +24,4 @@ def init(
         file.write_text(TEMPLATE, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{file} cannot be written: {error.strerror or error}.") from None
-    typer.echo(f"wrote {file}; its plan: harness sweep --config {file} --dry-run")
+    echo(f"wrote {file}; its plan: harness sweep --config {file} --dry-run")

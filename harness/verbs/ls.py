@@ -9,6 +9,7 @@ import typer
 
 from harness import options
 from harness.options import RUNS, Format
+from harness.terminal import echo
 
 app = typer.Typer(help="List methods, tasks, suites or runs.", no_args_is_help=True)
 EXAMPLE = "Example: harness ls runs --task gsm8k --sort tpf"
@@ -150,15 +151,30 @@ def runs(
         raise unknown("column to sort by", sort, SORTS)
     wanted = {"suite": suite, "method": method, "task": task, "finished": finished}
     nothing = out == [RUNS] and not Path(RUNS).exists()  # the store is made by the first run
-    rows = [] if nothing else [_run_row(folder) for folder in find_runs(out)]
+    rows, damaged = _run_rows([] if nothing else find_runs(out))
     rows = [row for row in rows if all(value in (None, row[name]) for name, value in wanted.items())]
     rows.sort(key=lambda row: (row[key] is not None, row[key] or 0) if key in NUMBERS else str(row[key]))
     rows = rows[::-1] if sort.startswith("-") else rows
     shown = [_shown(row) for row in rows]
     print_rows(rows, options.form(form, json), shown, give_way=("suite", "seed", "n", "setting"))
+    for sentence in damaged:
+        echo(f"harness: not listed: {sentence}", err=True)
 
 
 NUMBERS = ("tpf", "accuracy", "n_samples")
+
+
+def _run_rows(folders: list[Any]) -> tuple[list[dict[str, Any]], list[str]]:
+    """A row for every run that can be read, and a sentence for every other one."""
+    from harness.store import StoreError
+
+    rows, damaged = [], []
+    for folder in folders:
+        try:
+            rows.append(_run_row(folder))
+        except StoreError as error:
+            damaged.append(" ".join(str(error).split()))
+    return rows, damaged
 
 
 def _run_row(folder: Any) -> dict[str, Any]:
@@ -168,7 +184,7 @@ def _run_row(folder: Any) -> dict[str, Any]:
         **{name: run[name] for name in ("suite", "method", "task")},
         "axis": run.get("axis"),
         "axis_value": run.get("axis_value"),
-        "seed": run["seed"],
+        "seed": run.get("seed"),
         "finished": bool(summary),
         **{name: summary.get(name) for name in ("n_samples", "accuracy", "accuracy_ci95", "tpf", "tpf_ci95")},
         "errors": summary.get("errors"),

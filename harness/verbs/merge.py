@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from harness.terminal import echo
+
 EXAMPLE = "Example: harness merge node1/runs node2/runs --out results/runs"
 
 
@@ -20,5 +22,5 @@ def merge(
     if as_json:
         print_json({"runs": merged.runs, "samples": merged.samples, "out": out})
         return
-    print(f"{merged.runs} new runs and {merged.samples} samples were added to {out}.")
-    typer.echo(f"Show them: harness ls runs --runs {out}", err=True)
+    echo(f"{merged.runs} new runs and {merged.samples} samples were added to {out}.")
+    echo(f"Show them: harness ls runs --runs {out}", err=True)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import typer
 
+from harness.terminal import echo
+
 EXAMPLE = "harness pretrain --suite mini --kind diffusion --init runs/pretrain/ar/checkpoint --out runs/pretrain/base"
 
 
@@ -36,4 +38,4 @@ def pretrain(
     if json:
         print_json(manifest)
     else:
-        print(f"{out / 'checkpoint'}: {manifest['steps']} steps, loss {manifest['loss']}, {manifest['minutes']} min")
+        echo(f"{out / 'checkpoint'}: {manifest['steps']} steps, loss {manifest['loss']}, {manifest['minutes']} min")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import typer
 
+from harness.terminal import echo
+
 EXAMPLE = "harness regenerate --suite mini --profile quick --out runs/regenerate/quick"
 
 
@@ -44,7 +46,7 @@ def regenerate(
     if not dry_run:
         from harness.regenerate.execute import run
 
-        run(records, lambda line: typer.echo(line, err=True), until, jobs)
+        run(records, lambda line: echo(line, err=True), until, jobs)
     table = [
         {
             "stage": stage.name,
@@ -59,7 +61,7 @@ def regenerate(
         return
     print_table(table)
     if not dry_run and until is None:
-        print(f"cost per stage: {folder / 'cost.md'}; leaderboard: {folder / 'report' / 'index.html'}")
+        echo(f"cost per stage: {folder / 'cost.md'}; leaderboard: {folder / 'report' / 'index.html'}")
 
 
 def _print_keys(keys: dict[str, str], as_json: bool) -> None:
@@ -69,4 +71,4 @@ def _print_keys(keys: dict[str, str], as_json: bool) -> None:
         print_json(keys)
         return
     for stage, key in keys.items():
-        print(stage, key)
+        echo(f"{stage} {key}")

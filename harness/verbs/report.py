@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from harness.options import REPORT
+from harness.terminal import echo
 
 EXAMPLE = "Example:  harness report --runs results/runs --published --suite llada"
 SHOWN = 12  # warnings on the terminal
@@ -78,13 +79,13 @@ def report(
         raise
     paths = write_report(made, out, figures=figures, page=page)
     for line in made.header:
-        typer.echo(line, err=True)
+        echo(line, err=True)
     left_out = [
         finding.text for finding in made.findings if finding.level == "error" or finding.check == "unfinished-run"
     ]
     warnings = [f.text for f in made.findings if f.level == "warning" and f.source == "run" and f.text not in left_out]
     for line in [*left_out, *_shortened([text for text in warnings if text not in made.header])]:
-        typer.echo(line, err=True)
+        echo(line, err=True)
     seconds = round(time.perf_counter() - start, 1)
     if as_json:
         files = [str(path) for path in paths]
@@ -93,7 +94,7 @@ def report(
         return
     print_table(_rows(made))
     ending = f"open {out / 'index.html'}" if page else f"see {out / 'report.md'}"
-    typer.echo(f"{len(paths)} files in {seconds} s; {ending}", err=True)
+    echo(f"{len(paths)} files in {seconds} s; {ending}", err=True)
 
 
 def _shortened(warnings: list[str]) -> list[str]:

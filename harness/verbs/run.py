@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from harness.options import (
     refuse_beside_config,
     with_run_options,
 )
+from harness.terminal import echo
 
 if TYPE_CHECKING:
     from harness.runner.spec import RunSpec
@@ -105,7 +105,7 @@ def _print_config(spec: RunSpec) -> None:
     if axis and not points.items:  # the default of the suite or the method: a file without points means all of them
         points = Points({spec.method: [choose(spec).setting[axis]]})
         grid = replace(grid, points=points)
-    print(experiment_text(grid), end="")
+    echo(experiment_text(grid), nl=False)
 
 
 def _run(spec: Any, ranks: Any, form: str) -> None:
@@ -119,10 +119,10 @@ def _run(spec: Any, ranks: Any, form: str) -> None:
                 bars.say(f"{spec.method} {spec.task}: loading")
             (outcome,) = execute([spec], progress=bars if ranks.rank == 0 else None, ranks=ranks)
     except Terminated as stop:
-        print(f"harness: {stop} Continue with the same command, or alone with:\n  {spec.command()}", file=sys.stderr)
+        echo(f"harness: {stop} Continue with the same command, or alone with:\n  {spec.command()}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        print(f"harness: interrupted; finished samples are kept. Continue with:\n  {spec.command()}", file=sys.stderr)
+        echo(f"harness: interrupted; finished samples are kept. Continue with:\n  {spec.command()}", err=True)
         raise typer.Exit(130) from None
     if ranks.rank != 0:
         return
@@ -145,11 +145,11 @@ def _show(outcome: Any, form: str) -> None:
     else:
         print_rows([outcome.summary], form, [summary_row(outcome.summary)])
     if outcome.errors:
-        print(
+        echo(
             f"harness: the scorer raised on {outcome.errors} samples (outcome `error`); the accuracy leaves them out. "
             f"Their tracebacks are in {outcome.folder.path / 'samples.jsonl'}; the same command scores them again, "
             "without decoding them.",
-            file=sys.stderr,
+            err=True,
         )
         raise typer.Exit(1)
 
@@ -188,6 +188,6 @@ def _verify(name: str, options: RunOptions, json: bool) -> None:
     if json:
         print_json(report.as_dict())
     else:
-        print("\n".join(report.sentences()))
+        echo("\n".join(report.sentences()))
     if report.differing:
         raise typer.Exit(1)

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from harness.errors import UsageError
+from harness.terminal import echo
 
 EXAMPLE = "Example: harness score 3f2a91   or   harness score --gold --task gsm8k --suite mini"
 
@@ -47,17 +48,17 @@ def score(
         print_json({**outcome.summary, "changed": outcome.changed, "folder": str(outcome.folder.path)})
         return
     print_summary(outcome.summary)
-    print(f"{outcome.changed} of {outcome.stored} samples have another score than before.")
+    echo(f"{outcome.changed} of {outcome.stored} samples have another score than before.")
     if outcome.folder is not folder:
-        print(f"Scored under today's version of the protocol, into {outcome.folder.path}; the run itself is unchanged.")
+        echo(f"Scored under today's version of the protocol, into {outcome.folder.path}; the run itself is unchanged.")
         if outcome.recut:
-            typer.echo(
+            echo(
                 f"{outcome.recut} texts end elsewhere under the new stop strings; the reference repositories' token "
                 "counts (tpf_compat) need the tokenizer and were left out.",
                 err=True,
             )
     if not outcome.finished:
-        typer.echo("The run stays unfinished: it lacks documents. The command that started it continues it.", err=True)
+        echo("The run stays unfinished: it lacks documents. The command that started it continues it.", err=True)
 
 
 def _print_gold(result: dict[str, Any], json: bool) -> None:
@@ -66,8 +67,8 @@ def _print_gold(result: dict[str, Any], json: bool) -> None:
     if json:
         print_json(result)
     else:
-        print(f"{result['task']} ({result['protocol']}): {result['correct']} of {result['n']} gold answers score.")
+        echo(f"{result['task']} ({result['protocol']}): {result['correct']} of {result['n']} gold answers score.")
         for failure in result["failures"]:
-            print(f"  document {failure['doc_id']}: {failure['outcome']} {failure.get('detail', '')}")
+            echo(f"  document {failure['doc_id']}: {failure['outcome']} {failure.get('detail', '')}")
     if result["correct"] < result["n"]:
         raise typer.Exit(1)

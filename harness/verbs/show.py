@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from harness.errors import UsageError
+from harness.terminal import echo
 
 EXAMPLE = "Example: harness show 3f2a91 --sample 7 --trace"
 
@@ -21,6 +22,7 @@ def show(
     """Show a run's numbers and settings, or replay one sample's denoising."""
     from harness.show import print_json
     from harness.store import find_run
+    from harness.store.checks import needs
 
     folder = find_run(run, out)
     if sample is None and trace:
@@ -32,12 +34,19 @@ def show(
         if json:
             print_json(line)
         else:
+            needs(line, f"{folder.path / 'samples.jsonl'}, document {sample}", *SAMPLE)
             _print_sample(line, trace)
         return
     if json:
         print_json({"run": folder.run(), "summary": folder.summary(), "path": str(folder.path)})
         return
     _print_run(folder)
+
+
+# what a shown run and a shown sample must say
+SHOWN: tuple[str, ...] = ("protocol", "protocol_version", "gen_length", "checkpoint", "checkpoint_fingerprint", "data")
+SHOWN += ("data_fingerprint", "code_version", "dtype", "fidelity", "seed")
+SAMPLE = ("prompt", "prompt_tokens", "text", "output_ids", "pieces", "trace")
 
 
 def _ids(folder: Any) -> str:
@@ -49,13 +58,15 @@ def _print_run(folder: Any) -> None:
     from harness.layout import setting_value
     from harness.metrics import summarise
     from harness.show import measured_on, print_summary, print_table
+    from harness.store.checks import needs
 
     run, summary = folder.run(), folder.summary()
+    needs(run, str(folder.path / "run.json"), *SHOWN)
     samples = list(folder.samples(light=True)) if summary is None else []
     if summary or samples:
         print_summary(summary or summarise(run, samples))
     if summary is None:
-        print(f"Not finished: {len(samples)} samples so far. The command that started it continues it.")
+        echo(f"Not finished: {len(samples)} samples so far. The command that started it continues it.")
     last = (run.get("sessions") or [{}])[-1]
     rows = [
         ("setting", ", ".join(f"{name}={setting_value(value)}" for name, value in run["setting"].items())),
@@ -64,7 +75,7 @@ def _print_run(folder: Any) -> None:
         ("data", f"{run['data'].get('kind')} ({run['data_fingerprint']}), {run.get('n_docs')} documents"),
         ("code", f"{run['code_version']}, {run['dtype']}, {run['fidelity']}, seed {run['seed']}"),
         ("outcomes", ", ".join(f"{name} {n}" for name, n in (summary or {}).get("outcomes", {}).items())),
-        ("command", " ".join(last.get("command", []))),
+        ("command", _command(last)),
         ("started", f"{run.get('started')}, {len(run.get('sessions', []))} sessions"),
         ("folder", folder.path),
     ]
@@ -73,19 +84,24 @@ def _print_run(folder: Any) -> None:
     print_table([{"": name, " ": value} for name, value in rows], prose=(" ",))
 
 
+def _command(session: dict[str, Any]) -> str:
+    command = session.get("command", [])
+    return command if isinstance(command, str) else " ".join(command)
+
+
 def _print_sample(line: dict[str, Any], trace: bool) -> None:
-    from harness.replay import plain, print_replay
+    from harness.replay import print_replay
     from harness.show import print_table
 
     forwards = ", ".join(f"{kind} {count}" for kind, count in line["forwards"].items() if count)
-    print(f"--- prompt ({line['prompt_tokens']} tokens) ---\n{plain(line['prompt'])}\n--- output ---")
+    echo(f"--- prompt ({line['prompt_tokens']} tokens) ---\n{line['prompt']}\n--- output ---")
     if trace:
         print_replay(line)
     else:
-        print(plain(line["text"]))
-    print("---")
+        echo(line["text"])
+    echo("---")
     names = ("outcome", "extracted", "tokens", "positions", "stop_reason", "detail")
     rows = [{"": name, " ": line.get(name)} for name in names if line.get(name) not in (None, "")]
     print_table([*rows, {"": "forwards", " ": forwards}], prose=(" ",))
     if line.get("error"):
-        print(line["error"])
+        echo(line["error"])

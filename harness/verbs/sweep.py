@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from harness.options import Config, Json, PrintConfig, RunOptions, Set, refuse_beside_config, with_run_options
+from harness.terminal import echo
 
 if TYPE_CHECKING:
     from harness.runner.spec import RunSpec
@@ -50,6 +51,9 @@ def sweep(
     ray_gpus: float | None = typer.Option(None, min=0, help="GPUs per worker; default 1 where the cluster has any."),
     ray_cpus: float = typer.Option(1, min=0, help="CPUs per worker."),
     ray_store: str = typer.Option("driver", metavar="driver|shared", help="Who writes --out: this process or workers."),
+    wait: bool = typer.Option(
+        True, "--wait/--no-wait", help="Wait for runs that another process is writing, or fail them at once."
+    ),
     as_json: Json = False,
     *,
     options: RunOptions,
@@ -70,7 +74,7 @@ def sweep(
         grid = Grid(base, _names(methods), _names(tasks), parse_points(points), _seeds(seeds), parse(settings))
         specs = make_plan(grid, part, by_curve=refine is not None)
         if print_config:
-            print(experiment_text(grid, executor), end="")
+            echo(experiment_text(grid, executor), nl=False)
             return
     else:
         changes = refuse_beside_config(ctx, BESIDE_CONFIG)
@@ -86,8 +90,8 @@ def sweep(
         return
     run = _executor(executor, ray_address, ray_gpus, ray_cpus, ray_store)
     if experiment is not None:
-        typer.echo(f"experiment kept as {experiment.store(specs[0].out)}", err=True)
-    _run(specs, run, refinement, specs[0].out, specs[0].suite, as_json)
+        echo(f"experiment kept as {experiment.store(specs[0].out)}", err=True)
+    _run(specs, run, refinement, specs[0].out, specs[0].suite, as_json, wait)
     if experiment is not None and experiment.report is not None:
         _report(specs[0], experiment.report)
 
@@ -97,7 +101,7 @@ def _report(spec: RunSpec, out: str) -> None:
     from harness.suites import load_suite
 
     files = report(spec.out, suite=load_suite(spec.suite).name, out=out).files
-    typer.echo(f"{len(files)} files; open {out}/index.html", err=True)
+    echo(f"{len(files)} files; open {out}/index.html", err=True)
 
 
 def _names(text: str) -> list[str]:
@@ -131,7 +135,7 @@ def _show_plan(specs: list[RunSpec], documents: int, as_json: bool) -> list[dict
     if not as_json:
         short = {"documents": "docs", "remaining": "left", "forwards": "NFE"}
         print_table([{short.get(name, name): value for name, value in row.items()} for row in rows], give_way=GIVES_WAY)
-        print(last)
+        echo(last)
     return rows
 
 
@@ -152,7 +156,9 @@ def _executor(name: str, address: str | None, gpus: float | None, cpus: float, s
     return Cluster(address=address, gpus=gpus, cpus=cpus, shared=store == "shared")
 
 
-def _run(specs: list[RunSpec], executor: Executor, refinement: Any, out: str, suite: str, as_json: bool) -> None:
+def _run(
+    specs: list[RunSpec], executor: Executor, refinement: Any, out: str, suite: str, as_json: bool, wait: bool
+) -> None:
     """Run the plan and print what became of it. Exits with 1 if a run failed or a scorer raised."""
     from harness.show import print_table
     from harness.sweep.progress import Board
@@ -161,10 +167,10 @@ def _run(specs: list[RunSpec], executor: Executor, refinement: Any, out: str, su
 
     try:
         with Board(len(specs)) as board:
-            outcomes = run_sweep(specs, executor, board, refinement)
+            outcomes = run_sweep(specs, executor, board, refinement, wait=wait)
     except KeyboardInterrupt:
         again = shlex.join(["harness", *sys.argv[1:]])
-        typer.echo(f"harness: interrupted; finished samples are kept. Continue with:\n  {again}", err=True)
+        echo(f"harness: interrupted; finished samples are kept. Continue with:\n  {again}", err=True)
         raise typer.Exit(130) from None
     table, seeds = rows(outcomes), seed_rows(outcomes)
     if as_json:
@@ -174,13 +180,13 @@ def _run(specs: list[RunSpec], executor: Executor, refinement: Any, out: str, su
         short = {"accuracy": "acc %", "forwards": "NFE", "forwards_run": "NFE run"}
         shown = [{short.get(name, name): value for name, value in row.items() if name not in hidden} for row in table]
         print_table(shown, give_way=GIVES_WAY)
-        print(ran_text(outcomes))
+        echo(ran_text(outcomes))
         if seeds:
-            print("\nSeeds combined (documents are resampled; sd is the spread between seeds):")
+            echo("\nSeeds combined (documents are resampled; sd is the spread between seeds):")
             print_table(seeds)
     if text := failures_text(outcomes):
-        typer.echo(text, err=True)
-    typer.echo(f"Plot it: harness report --runs {out} --suite {suite}", err=True)
+        echo(text, err=True)
+    echo(f"Plot it: harness report --runs {out} --suite {suite}", err=True)
     if any(outcome.state == "failed" or outcome.errors for outcome in outcomes):
         raise typer.Exit(1)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import typer
 
+from harness.terminal import echo
+
 EXAMPLE = "Example:  harness table --paper tad --suite llada --source published --format md"
 
 
@@ -34,6 +36,6 @@ def table(
         made = tables.published_table(paper, suite, y_max)
     else:
         made = tables.runs_table(paper, suite, runs, y_max, mixed_protocols)
-    typer.echo(tables.render(made, form), nl=False)
+    echo(tables.render(made, form), nl=False)
     if form in ("csv", "json"):
-        typer.echo(tables.note(made), err=True)
+        echo(tables.note(made), err=True)

@@ -7,6 +7,8 @@ from typing import Any
 
 import typer
 
+from harness.terminal import echo
+
 EXAMPLE = "harness train tad_speed --suite mini --set delta=8 --set steps=300 --out runs/train/tad_speed"
 
 
@@ -87,8 +89,8 @@ def train(
     if json:
         print_json(manifest)
         return
-    print(f"{job.out}: {manifest['steps']} steps, loss {manifest['loss']:.4f}, {manifest['seconds'] / 60:.1f} minutes")
-    print(f"next: harness run --suite {suite} --method {loaded.name} --checkpoint {job.out} --task gsm8k")
+    echo(f"{job.out}: {manifest['steps']} steps, loss {manifest['loss']:.4f}, {manifest['seconds'] / 60:.1f} minutes")
+    echo(f"next: harness run --suite {suite} --method {loaded.name} --checkpoint {job.out} --task gsm8k")
 
 
 def _show_plan(job: Any, backbone: Any, rows: list[Any], as_json: bool) -> None:
@@ -102,6 +104,6 @@ def _show_plan(job: Any, backbone: Any, rows: list[Any], as_json: bool) -> None:
     print_table([{"": name, "value": value} for name, value in plan["run"].items()])
     print_table(plan["memory"])
     for example in plan["first_batch"]:
-        print()
+        echo()
         for name, value in example.items():
-            print(f"{name}: {value}")
+            echo(f"{name}: {value}")

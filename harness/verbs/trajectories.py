@@ -8,6 +8,8 @@ from pathlib import Path
 
 import typer
 
+from harness.terminal import echo
+
 EXAMPLE = "harness trajectories --suite mini --prompt privileged --problems 1600 --batch-size 64"
 
 
@@ -97,9 +99,9 @@ def trajectories(
         print_json(counts | {"out": str(folder)})
     else:
         share = f" (part {part})" if parts > 1 else ""
-        print(f"{folder}{share}: {counts['problems']} problems, {counts['correct']} correct, {counts['shards']} shards")
+        echo(f"{folder}{share}: {counts['problems']} problems, {counts['correct']} correct, {counts['shards']} shards")
         recipe = {"plain": "d3llm", "privileged": "tad_speed"}[prompt]
-        print(f"next: harness train {recipe} --suite {suite} --trajectories {folder}")
+        echo(f"next: harness train {recipe} --suite {suite} --trajectories {folder}")
 
 
 def _part(text: str) -> tuple[int, int]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import typer
 
+from harness.terminal import echo
+
 EXAMPLE = "Example: harness validate tasks/protocols/mini/gsm8k.yaml   or   harness validate llada-fair/math"
 
 
@@ -21,10 +23,10 @@ def validate(
     if json:
         print_json(found)
         return
-    typer.echo(f"{found['file']}: a valid {found['kind']}.")
+    echo(f"{found['file']}: a valid {found['kind']}.")
     for name, value in found.items():
         if name not in ("file", "kind"):
-            typer.echo(f"  {name}: {value if isinstance(value, str) else json_text(value)}")
+            echo(f"  {name}: {value if isinstance(value, str) else json_text(value)}")
 
 
 def check(file: str) -> dict[str, Any]:

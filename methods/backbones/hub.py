@@ -45,7 +45,7 @@ def locate(source: str | Path, revision: str | None = None) -> Path:
         return Path(name).expanduser()
     if kind == "package":
         folder = WEIGHTS / name
-        if not folder.is_dir():
+        if ".." in Path(name).parts or not folder.is_relative_to(WEIGHTS) or not folder.is_dir():
             shipped = sorted(str(path.parent.relative_to(WEIGHTS)) for path in WEIGHTS.glob("**/config.json"))
             raise MethodsError(f"No shipped checkpoint {name!r}; there are: {', '.join(shipped) or 'none'}.")
         return folder

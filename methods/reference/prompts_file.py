@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from methods.backbones.config import SHIFT
+from methods.backbones.safetensors_header import shown
 from methods.decoding.decoder import Request, Result
 from methods.decoding.engine import REUSE_MB, decode
 from methods.errors import MethodsError, MethodsUsageError, unknown
+from methods.params import Param
 from methods.reference.published import PUBLISHED, reference
 
+LENGTH = Param(int, 128, "tokens to generate", low=1)
 ALIASES = {"eb": "eb_sampler", "joint": "joint_threshold"}  # short names of recorded cases
 OWN = ("gen_length", "fidelity", "arch")
 
@@ -65,7 +68,7 @@ def _line(row: Mapping[str, Any], root: Path, decoder: str | None, settings: Map
     if name is None:
         raise MethodsUsageError("it names no decoder; give --decoder or a `decoder` in the line.")
     values = {**settings, **row.get("settings", {})}
-    folder = root / row["checkpoint"] if row.get("checkpoint") else root
+    folder = _inside(root, row["checkpoint"]) if row.get("checkpoint") else root
     if name in PUBLISHED:
         made, length = reference(name, values)
     else:
@@ -75,6 +78,13 @@ def _line(row: Mapping[str, Any], root: Path, decoder: str | None, settings: Map
         raise MethodsUsageError("prompt_ids must be a list of integers.")
     nfe = name not in PUBLISHED or PUBLISHED[name].reports_nfe or values.get("fidelity") != "compat"
     return Line(row["id"], folder, Request(ids, length, made), nfe)
+
+
+def _inside(root: Path, name: Any) -> Path:
+    """The checkpoint folder `name` under the given one: a file of prompts chooses among those, it opens no other."""
+    if not isinstance(name, str) or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise MethodsUsageError(f"checkpoint {shown(ascii(name))} is not the name of a folder under {root}.")
+    return root / name
 
 
 def _method(name: str, values: Mapping[str, Any], folder: Path) -> tuple[Any, int]:
@@ -90,7 +100,7 @@ def _method(name: str, values: Mapping[str, Any], folder: Path) -> tuple[Any, in
     if arch not in SHIFT:
         raise unknown("arch", str(arch), SHIFT)
     made = method.build(own, arch, values.get("fidelity", "fixed"), _tokenizer(folder))
-    return made, int(values.get("gen_length", 128))
+    return made, LENGTH.coerce("gen_length", values.get("gen_length", 128))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -17,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from harness.store.files import sweep
 from reports.style import Theme
 
 FORMATS = ("png", "svg", "pdf")
@@ -80,11 +82,14 @@ def canvas(
 def save(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Write the figure as STEM.png and so on, and close it."""
     stem.parent.mkdir(parents=True, exist_ok=True)
+    sweep(stem.parent)
     paths = []
     for form in formats:
         path = stem.with_name(f"{stem.name}.{form}")
         metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form, {})
-        figure.savefig(path, format=form, dpi=DPI, metadata=metadata)
+        fresh = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # swept when the next report finds it left behind
+        figure.savefig(fresh, format=form, dpi=DPI, metadata=metadata)
+        os.replace(fresh, path)
         paths.append(path)
     plt.close(figure)
     return paths

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
+from harness.store.files import write_atomic
 from reports.model import LeaderRow, Report
 from reports.page import embed
 from reports.page.payload import is_mini, payload, replay_groups, sample
@@ -25,7 +26,7 @@ SCRIPTS = (
 def write_page(report: Report, path: Path) -> None:
     """Writes the page to `path` (UTF-8, under 6 MB). Samples that do not fit are left out, and the page says so."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(report), encoding="utf-8")
+    write_atomic(path, render(report))
 
 
 def render(report: Report, limit: int = LIMIT) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,7 @@ METRICS = {
     "math_verify": ("none",),
     "pass@1": ("strict", "sanitised"),
 }
+SET = re.compile(r"\w[\w.-]*", re.ASCII)  # a set's name
 EXPLAIN = ("source", "notes", "prompts_since")  # fields that change no prompt and no score
 
 
@@ -103,7 +105,7 @@ def read(path: Path) -> Protocol:
     """A protocol from a file; raises TasksUsageError that names the file and the field that is wrong."""
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise TasksUsageError(f"{path}: not a readable protocol ({' '.join(str(error).split())}).") from None
     if not isinstance(data, dict):
         raise TasksUsageError(
@@ -147,12 +149,15 @@ def _check(path: Path, data: dict[str, Any]) -> None:
         raise wrong("metric", f"it must be one of {', '.join(METRICS)}")
     if data["extraction"] not in METRICS[data["metric"]]:
         raise wrong("extraction", f"{data['metric']} goes with one of {', '.join(METRICS[data['metric']])}")
-    if data["id"].count("/") != 1 or data["id"].split("/")[1] != data["task"]:
+    if not SET.fullmatch(data["id"].partition("/")[0]) or data["id"].partition("/")[2] != data["task"]:
         raise wrong("id", f"it must be SET/{data['task']}")
-    if data["user_wrapper"] is not None and "{text}" not in str(data["user_wrapper"]):
+    for field in ("system_text", "user_wrapper"):
+        if data[field] is not None and not isinstance(data[field], str):
+            raise wrong(field, "it must be text")
+    if data["user_wrapper"] is not None and "{text}" not in data["user_wrapper"]:
         raise wrong("user_wrapper", "it must hold {text} where the task's own text goes")
     for field in ("task", "rows"):
-        if data[field] is not None and data[field] not in catalogue.datasets():
+        if data[field] is not None and not (isinstance(data[field], str) and data[field] in catalogue.datasets()):
             raise wrong(field, f"it must be one of {', '.join(catalogue.datasets())}")
     if data["lm_eval_task"] not in catalogue.definitions():
         raise TasksUsageError(f"{path}: {unknown('lm_eval_task', data['lm_eval_task'], catalogue.definitions())}")
@@ -175,6 +180,7 @@ def ids() -> tuple[str, ...]:
 def file_of(id: str) -> Path:
     """The file of a protocol's id; raises TasksUsageError for an unknown one."""
     if id not in _files():
+        catalogue.refuse_left_out(id.rpartition("/")[2])
         raise unknown("protocol", id, ids())
     return _files()[id]
 

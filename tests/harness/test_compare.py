@@ -97,7 +97,7 @@ def test_what_a_killed_larger_run_left_behind_does_not_count(tmp_path: Path) -> 
     assert found.points[0].doc_ids == ("0", "1", "2", "3")
     assert compare(found, side("bbbb", [tmp_path])).n_shared == 4
     (path / "summary.json").write_text('{"n_samples": "four"}')
-    with pytest.raises(UserError, match="lack a number"):
+    with pytest.raises(UserError, match="n_samples is 'four'"):
         side("aaaa", [tmp_path])
 
 

@@ -92,8 +92,8 @@ def test_a_document_that_is_stored_twice_is_refused(tmp_path: Path) -> None:
 def test_the_summary_is_the_mark_of_a_finished_run(tmp_path: Path) -> None:
     with open_run(tmp_path) as folder:
         folder.append(make_sample(0))
-        folder.finish({"n_samples": 1})
-    assert folder.summary() == {"n_samples": 1}
+        folder.finish({"n_samples": 1, "accuracy": 0.0, "tpf": 1.5})
+    assert folder.summary() == {"n_samples": 1, "accuracy": 0.0, "tpf": 1.5}
     with open_run(tmp_path) as folder:
         assert folder.finished, "opening alone takes nothing away"
         folder.append(make_sample(1))

@@ -162,7 +162,7 @@ def test_two_versions_of_one_protocol_are_mixed_too(tmp_path: Path) -> None:
         ({"accuracy": 101.0}, "bad-number", "not 0 to 100"),
         ({"accuracy": -1}, "bad-number", "not 0 to 100"),
         ({"accuracy": None}, "bad-number", "not a number"),
-        ({"accuracy": "high"}, "bad-number", "not a number"),
+        ({"accuracy": "high"}, "bad-number", "accuracy is 'high'"),
         ({"tpf": 0.0}, "bad-number", "no token was kept"),
         ({"tpf": float("inf")}, "bad-number", "tpf is inf"),
         ({"tps": float("nan")}, "bad-number", "tps is nan"),
