@@ -183,7 +183,7 @@ EDITS: dict[str, tuple[Edit, set[str], set[tuple[str, str]]]] = {
     "another commit rule of one method": (
         ("methods/decoding/commit.py", r"return chosen \| forced", "return chosen"),
         {"sweep_d2f"},
-        {run for run in RUNS if run[0] == "d2f"},
+        {run for run in RUNS if run[0] in ("d2f", "custom")},  # custom can name any rule
     ),
     "another speculative decoder": (
         ("methods/decoding/speculative.py", r"do_sample=False", "do_sample=True"),
