@@ -228,8 +228,11 @@ def _check(a: Side, b: Side, any_protocol: bool) -> list[str]:
                 "Give --any-protocol to compare all the same."
             )
         notes.append(f"The protocols differ ({names}): a difference may be the prompt's and not the method's.")
+    methods = {run.get("method") for run in everyone}
     for key in _MENTION:
         values = sorted({str(run.get(key)) for run in everyone})
+        if key == "code_version" and len({(run.get("method"), run.get(key)) for run in everyone}) == len(methods):
+            continue  # it covers a method's own builder, so two methods never share one
         if len(values) > 1:
             notes.append(f"The runs differ in {key}: {', '.join(values)}.")
     table = differing_settings([(_row(run), run) for run in everyone])

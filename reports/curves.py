@@ -67,11 +67,12 @@ def _values(runs: Sequence[RunData], key: str) -> list[str]:
 
 
 def common_documents(
-    chosen: Sequence[Sequence[RunData]],
+    chosen: Sequence[Sequence[RunData]], all_documents: bool = False
 ) -> tuple[dict[str, frozenset[str]], list[Finding]]:
     """run_id -> the documents that count, for curves whose runs cover different ones; and a finding for each of those.
 
-    A curve whose runs share no document keeps all of them: its points are not comparable, and the finding says so.
+    With `all_documents` every run keeps its own. A curve whose runs share no document does so too. The points of either
+    are not comparable, and the finding says so.
     """
     documents: dict[str, frozenset[str]] = {}
     findings = []
@@ -85,7 +86,9 @@ def common_documents(
         if sizes[-1] == len(common):
             continue
         where = f"{suite}/{task} {row}: its runs cover {sizes[0]} to {sizes[-1]} documents"
-        if common:
+        if all_documents:
+            text = f"{where}; each point is over its own, so its points are not measured on the same problems."
+        elif common:
             documents |= {run.run_id: common for run in runs}
             text = f"{where}; only the {len(common)} that all of them have count (--all-documents: each run's own)."
         else:

@@ -78,7 +78,7 @@ def make_points(
         findings += found
     chosen, uneven = equal_train_seeds(chosen)
     findings += uneven
-    documents, unequal = common_documents(chosen) if not all_documents else ({}, [])
+    documents, unequal = common_documents(chosen, all_documents)
     findings += unequal
     points: list[Point] = []
     samples: dict[str, Replicas] = {}

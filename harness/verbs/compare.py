@@ -47,7 +47,8 @@ def compare(
         _rows(runs, suite, names, {**options, "seed": seed, "draws": draws or 10_000}, form)
         return
     if len(names) != 2:
-        raise UsageError(f"{len(names)} runs were named; give two, or --suite SUITE and two rows or more.")
+        named = "1 run was" if len(names) == 1 else f"{len(names)} runs were"
+        raise UsageError(f"{named} named; give two, or --suite SUITE and two rows or more.")
     _pair(names, runs, any_protocol, mixed_curves, seed, draws or 2000, form)
 
 

@@ -70,6 +70,7 @@ class V2Cache(BlockCausal):
 
     memory = ("cached",)
     needs = ("known", "shown", "caching")
+    family = "block"
 
     def start(self, state: State) -> None:
         """Nothing cached."""

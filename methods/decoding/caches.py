@@ -166,6 +166,7 @@ class Causal(Stored):
     """An autoregressive model's cache: the prompt once, then one position per forward pass. Needs `OneByOne`."""
 
     needs = ("written",)
+    family = "ar"
 
     def window(self, state: State, plan: Plan) -> None:
         """The prompt first, then the last token only."""

@@ -49,6 +49,12 @@ class Decoder:
                     f"of methods.decoding.{kind.__name__}."
                 )
         _fit(self.policies, self.blocks.spans, self.values)
+        for policy in self.policies:
+            if policy.family not in (None, self.family):
+                raise MethodsUsageError(
+                    f"{type(policy).__name__} decodes checkpoints of the family {policy.family!r} and the decoder's is "
+                    f"{self.family!r}; give the Decoder family={policy.family!r}, or take another policy."
+                )
 
     @property
     def policies(self) -> Policies:

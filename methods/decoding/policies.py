@@ -26,6 +26,7 @@ class Policy:
 
     memory: names in `state.own` that `start` makes. needs: names that some policy of the decoder has to make.
     values: names of the setting's numbers that it reads. needs_span: whether it relies on the plan's `must_commit`.
+    family: the only `Decoder.family` whose checkpoints it can decode, None for any.
     uncached: why no cache with a K/V store serves this policy, in words after "it", such as "re-opens slots of earlier
     blocks"; empty where one may. A decoder whose policies lack one of these is refused when it is made.
     """
@@ -34,6 +35,7 @@ class Policy:
     needs: ClassVar[Names] = ()
     values: ClassVar[Names] = ()
     needs_span: ClassVar[bool] = False
+    family: ClassVar[str | None] = None
     uncached: ClassVar[str] = ""
 
     def start(self, state: State) -> None:

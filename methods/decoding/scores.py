@@ -16,6 +16,9 @@ from torch import Tensor
 from methods.decoding.noise import gumbel
 from methods.decoding.policies import Scorer
 from methods.decoding.state import State
+from methods.errors import unknown
+
+KINDS = ("probability", "entropy", "margin")
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,18 @@ class Score(Scorer):
 
     tempered: the cost is read from the distribution after temperature and top-p (Dream's own sampler).
     With `temperature` among the decoder's values tokens are drawn, `top_p` keeps a nucleus of them.
+
+    Raises MethodsUsageError for another kind.
     """
 
     kind: str
     tempered: bool = False
     pure: ClassVar[bool] = True
     dtype: ClassVar[torch.dtype] = torch.float32
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise unknown("score", self.kind, KINDS)
 
     def __call__(self, logits: Tensor, state: State, row: Tensor, pos: Tensor) -> tuple[Tensor, Tensor]:
         """(token [N], cost [N] float64) of `logits` [N, V], which belong to (`row`, `pos`) [N].

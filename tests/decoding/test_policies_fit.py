@@ -68,11 +68,20 @@ def decoder(**changes: Any) -> Decoder:
         ({"cache": None}, "The decoder's `cache` is None, which is no CachePolicy"),
         ({"commit": NoCache()}, r"The decoder's `commit` is NoCache\(\), which is no CommitRule"),
         ({"values": {**VALUES, "name": "x"}}, "values hold name='x'; they are numbers"),
+        (
+            {"blocks": OneByOne(), "cache": Causal()},
+            "Causal decodes checkpoints of the family 'ar' and the decoder's is 'dllm'; give the Decoder family='ar'",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_when_the_decoder_is_made(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(MethodsUsageError, match=message):
         decoder(**changes)
+
+
+def test_a_score_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(MethodsUsageError, match=r"Unknown score 'entropi'\. Did you mean 'entropy'\?"):
+        Score("entropi")
 
 
 def test_replacing_a_policy_is_checked_too() -> None:

@@ -63,6 +63,16 @@ def test_a_clear_difference_and_its_mirror(tmp_path: Path) -> None:
     assert "and is also more accurate" in there.verdict[-1]
 
 
+def test_code_versions_are_mentioned_within_a_method_alone(tmp_path: Path) -> None:
+    """A version covers the method's own builder: between two methods it always differs, and says nothing."""
+    write_run(tmp_path, "aaaa", 0.8, 4.0, method="fast", code_version="1")
+    write_run(tmp_path, "bbbb", 0.4, 2.0, method="slow", code_version="2")
+    write_run(tmp_path, "cccc", 0.4, 2.0, method="fast", code_version="3")
+    first, other, later = (side(name, [tmp_path]) for name in ("aaaa", "bbbb", "cccc"))
+    assert not any("code_version" in note for note in compare(first, other).notes)
+    assert "The runs differ in code_version: 1, 3." in compare(first, later).notes
+
+
 def test_an_undecided_accuracy_is_bounded_not_called_equal(tmp_path: Path) -> None:
     write_run(tmp_path, "aaaa", 0.60, 4.0)
     write_run(tmp_path, "bbbb", 0.61, 2.0)

@@ -74,6 +74,7 @@ def test_points_of_a_curve_are_over_common_documents(tmp_path: Path) -> None:
     own = collect([tmp_path], draws=100, all_documents=True)
     assert {point.n_samples for point in own.points} == {60, 16}
     assert not any("16 that all" in line for line in own.header)
+    assert any("cover 16 to 60 documents; each point is over its own" in line for line in own.header)
 
 
 def test_training_seeds_are_one_point_each_setting(tmp_path: Path) -> None:
