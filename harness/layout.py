@@ -20,7 +20,7 @@ NARROWEST = 32  # a column of prose is wrapped down to this width before another
 Row = Mapping[str, Any]
 
 
-def room() -> int | None:
+def width_limit() -> int | None:
     """The width tables have to fit into: COLUMNS, or the terminal's; None for a pipe or a file, which wraps nothing."""
     if os.environ.get("COLUMNS", "").isdigit():
         return int(os.environ["COLUMNS"])
@@ -82,7 +82,7 @@ def print_text(rows: Sequence[Row], prose: Sequence[str] = (), give_way: Sequenc
         print("nothing yet")
         return []
     columns = {name: [plain(words(row[name])) for row in rows] for name in rows[0]}
-    widths, left_out = fitted(columns, room(), prose, give_way)
+    widths, left_out = fitted(columns, width_limit(), prose, give_way)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.show_header = any(name.strip() for name in widths)
     for name, width in widths.items():
