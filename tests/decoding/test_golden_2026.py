@@ -16,16 +16,9 @@ from methods.reference.prompts_file import decode_lines, read_lines
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden-2026"
 ROWS = {  # the recordings' name of a rule -> our method
-    "joint": "joint_threshold",
-    "saber": "saber",
-    "wino": "wino",
+    **{name: name for name in ("adablock", "credit", "klass", "localleap", "prophet", "saber", "slowfast", "wino")},
     "eb": "eb_sampler",
-    "localleap": "localleap",
-    "credit": "credit",
-    "adablock": "adablock",
-    "slowfast": "slowfast",
-    "klass": "klass",
-    "prophet": "prophet",
+    "joint": "joint_threshold",
 }
 REPAIRED = {"credit": 1, "slowfast": 22, "klass": 2, "prophet": 5}  # recordings that a repair changes
 EQUAL = ("output_ids", "positions", "first_commit_step", "last_commit_step")
