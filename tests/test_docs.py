@@ -171,7 +171,11 @@ def test_every_command_that_is_named_exists(page: Path) -> None:
         assert not unknown, f"{page.name}: harness {verb} has no {unknown}"
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if ">>>" in p.read_text(encoding="utf-8")], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "page",
+    [p for p in PAGES if re.search(r"^ *>>> ", p.read_text(encoding="utf-8"), re.MULTILINE)],
+    ids=lambda p: p.name,
+)
 def test_examples_run(page: Path) -> None:
     blocks = [body for kind, body in FENCE.findall(page.read_text(encoding="utf-8")) if kind == "python"]
     test = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, page.name, str(page), 0)
