@@ -98,9 +98,9 @@ def test_unknown_names() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"arch": "gpt"}, "arch 'gpt'"),
-        ({"context": "long"}, "context 'long'"),
-        ({"data": "web"}, "data 'web'"),
+        ({"arch": "gpt"}, "arch gpt is not one of"),
+        ({"context": "long"}, "context long is not"),
+        ({"data": "web"}, "data web is not one of"),
         ({"protocols": None}, "the key 'protocols' is missing"),
         ({"setings": {}}, "Did you mean 'settings'"),
         ({"checkpoints": {"base": {"path": "x"}}}, "checkpoints.base"),
