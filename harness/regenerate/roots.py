@@ -23,6 +23,7 @@ SUITE = "mini"
 # reachable from almost every command, without any effect on what it computes
 CUTS = (
     *ERRORS,
+    "harness.api",  # the report that an experiment file may end with
     "harness.options",
     "harness.progress",
     "harness.runner.provenance",
