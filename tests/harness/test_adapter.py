@@ -210,7 +210,7 @@ def test_the_text_behind_an_eos_is_kept_where_the_task_says_so(model: Any, monke
     result = SimpleNamespace(output_ids=[ids[0], eos, *ids[1:]], stop_reason="eos", forwards={"denoise": 1}, nfe=1)
     steps = [1] * (len(ids) + 1)
     result.__dict__.update(positions=3, revisions=0, remasks=0, seconds=0.1, edits=[], reveal_step=steps)
-    result.__dict__.update(commit_step=steps)
+    result.__dict__.update(commit_step=steps, forwards_run=1, positions_run=3)
     texts = {}
     for policy in ("cut", "strip"):
         one = generation("Question: 1", eos_policy=policy)

@@ -87,7 +87,7 @@ def broken(suite: str, place: Path, old: str, new: str) -> str:
         ("test_entropy: {all:", "test_entropy: {gsm9k:", "Did you mean 'gsm8k'"),
         ("block_size: 8}}\n  test_other", "blok_size: 8}}\n  test_other", "Did you mean 'block_size'"),
         ("gen_length: 16", "gen_length: many", "gen_length=many is not allowed"),
-        ("arch: llada", "arch: lada", "arch 'lada' is not one of"),
+        ("arch: llada", "arch: lada", "arch lada is not one of"),
         ("context: 512", "context: true", "context True is not a positive integer"),
         ("name: mini", "name: ../../evil", "may only hold letters"),
         ("gsm8k: mini/gsm8k", "../x: mini/gsm8k", "may only hold letters"),

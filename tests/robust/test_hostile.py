@@ -107,7 +107,10 @@ def test_a_report_has_no_link_from_stored_text() -> None:
         ("summary.json", '{"n_samples": 2, "accuracy": NaN}', "harness score"),
     ],
 )
-def test_one_damaged_run_does_not_hide_the_others(tmp_path: Path, file: str, text: str, words: str) -> None:
+def test_one_damaged_run_does_not_hide_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, text: str, words: str
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)  # a narrow table says on stderr what it left out
     good, bad = written(tmp_path, seed=1), written(tmp_path)
     (bad / file).write_text(text, encoding="utf-8")
     code, out, err = verb("ls", "runs", "--out", str(tmp_path))

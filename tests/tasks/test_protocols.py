@@ -118,11 +118,11 @@ def test_a_chat_template_is_demanded() -> None:
 GOOD = yaml.safe_load(protocols.file_of("mini/gsm8k").read_text())
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"version": 0}, "version is 0"),
-    ({"gen_length": "long"}, "gen_length is 'long'"),
+    ({"gen_length": "long"}, 'gen_length is "long"'),
     ({"gen_lenght": 3}, "Did you mean 'gen_length'"),
     ({"until": ["", "x"]}, "until"),
     ({"until": "Question:"}, "until"),
-    ({"metric": "bleu"}, "metric is 'bleu'"),
+    ({"metric": "bleu"}, 'metric is "bleu"'),
     ({"extraction": "sanitised"}, "exact_match goes with one of strict-match"),
     ({"eos_policy": "keep"}, "fill_tail, cut, strip"),
     ({"lm_eval_task": "gsm9k"}, "Did you mean 'gsm8k'"),
@@ -130,9 +130,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"user_wrapper": "no place"}, r"\{text\}"),
     ({"chat_template": 1}, "true or false"),
     ({"fewshot": "best"}, "first_n or random"),
-    ({"source": None}, "source is None"),
+    ({"source": None}, "source is null"),
     ({"prompts_since": GOOD["version"] + 1}, "prompts_since is 5, but it must be a version, from 1 to 4"),
-    ({"rows": "mbpp+"}, "rows is 'mbpp\\+', but it must be one of gsm8k"),
+    ({"rows": "mbpp+"}, 'rows is "mbpp\\+", but it must be one of gsm8k'),
 ]
 
 
