@@ -174,8 +174,10 @@ class Batch:
         return plan, Host(done, bad, start, stop, scores, revised, list(values[:, count:].astype(np.int32)))
 
     def _scored(self, state: State, plan: Plan) -> Tensor:
-        """[B, C]: the positions to score; where scores are kept for other requests, every open slot."""
-        return plan.scored if self.known is None else plan.scored | state.open
+        """[B, C]: the positions to score; where scores are kept for other requests, every open slot of the window."""
+        if self.known is None:
+            return plan.scored
+        return plan.scored | (state.open & state.inside(torch.stack([plan.start, plan.stop], 1)))
 
     @torch.inference_mode()
     def _step(self, state: State, plan: Plan, host: Host, index: list[int]) -> tuple[Plan, Host]:

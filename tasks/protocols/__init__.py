@@ -143,7 +143,7 @@ def _check(path: Path, data: dict[str, Any]) -> None:
         raise wrong("until", "it must be a list of stop strings, none of them empty")
     if data["fewshot"] not in ("first_n", "random"):
         raise wrong("fewshot", "it must be first_n or random")
-    if data["eos_policy"] not in EOS_POLICIES:
+    if not isinstance(data["eos_policy"], str) or data["eos_policy"] not in EOS_POLICIES:
         raise wrong("eos_policy", f"it must be one of {', '.join(EOS_POLICIES)}")
     if data["metric"] not in METRICS:
         raise wrong("metric", f"it must be one of {', '.join(METRICS)}")

@@ -57,6 +57,6 @@ def test_collapsing_loses_nothing(pieces: list[str]) -> None:
 
 def test_a_run_of_eos_is_one_entry() -> None:
     pieces, trace = ["a", *["<eos>"] * 9, "b"], [1, *[2] * 4, 3, *[2] * 4, 2]
-    rows = by_forward({"pieces": pieces, "trace": trace})
+    rows = by_forward({"pieces": pieces, "trace": trace, "output_ids": [0] * len(pieces)})
     assert [row["tokens"] for row in rows] == [1, 9, 1]
     assert rows[1]["committed (position:text)"] == '1:"<eos>" ×4  6:"<eos>" ×4  10:"b"'

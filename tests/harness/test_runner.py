@@ -205,7 +205,7 @@ def test_samples_without_a_score_are_named_and_kept_out_of_reports(
     assert "1 of 6 samples have no score" in findings[0].text
     from harness.verbs.ls import runs
 
-    runs([str(out)], None, None, None, None, "path", False)
+    runs([str(out)], None, None, None, None, "path", "table", False)
     assert "6 (1 not" in capsys.readouterr().out
 
 
