@@ -57,7 +57,8 @@ class Param:
         return result
 
     def _refuse(self, name: str, value: Any) -> MethodsUsageError:
-        return MethodsUsageError(f"{name}={value} is not allowed: {name} is {self.describe()}.")
+        shown = str(value) if str(value).isprintable() else repr(value)  # a line break would make it two sentences
+        return MethodsUsageError(f"{name}={shown} is not allowed: {name} is {self.describe()}.")
 
     def _in_range(self, value: float) -> bool:
         if value != value:

@@ -78,13 +78,15 @@ def rescore(folder: RunFolder, *, data_dir: str | None = None, unconfined: bool 
         recut = sum(old["text"] != new["text"] for old, new in zip(before, after, strict=True))
         if recut and now is not run:
             after = [{**sample, "tokens_compat": {}} for sample in after]
+        after.sort(key=lambda sample: sample["doc_id"])
+        summary = summarise(now, beginning(after))  # before anything is written: a damaged run.json can fail here
         target.rewrite(after)
         target.sort()
-        summary = summarise(now, beginning(target.samples()))
         finished = folder.finished or summary["n_samples"] >= _asked(run, len(loaded.docs))
         if finished:
             summary["lm_eval"] = _official(target, summary)
             target.finish(summary)
+    before.sort(key=lambda sample: sample["doc_id"])
     changed = sum(old != new for old, new in zip(before, after, strict=True))
     return Rescored(summary, target, changed, len(after), recut, finished)
 

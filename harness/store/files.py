@@ -8,6 +8,7 @@ the part that was written is cut off again, so the file always ends at a line's 
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Iterable
@@ -66,6 +67,14 @@ def write_json(path: Path, value: Any) -> None:
     write_atomic(path, json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2) + "\n")
 
 
+def _finite(text: str) -> float:
+    """A number of a JSON file. Raises ValueError for NaN, Infinity and what is too large for a float."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no finite number")
+    return number
+
+
 AGAIN = "Move the run folder away and run again."
 
 
@@ -75,7 +84,7 @@ def read_json(path: Path, way_out: str = AGAIN) -> dict[str, Any]:
     way_out: the sentence that says what to do about a damaged one.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"), parse_float=_finite, parse_constant=_finite)
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:

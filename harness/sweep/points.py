@@ -88,7 +88,7 @@ def _read(path: Path) -> Points:
     except OSError as error:
         raise UsageError(f"--points: {path} cannot be read: {error.strerror}.") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"--points: {path} is not valid YAML: {error}") from error
+        raise UsageError(f"--points: {path} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict) or not all(isinstance(items, list) and items for items in document.values()):
         raise UsageError(f"--points: {path} must map method names (or `all`) to lists of values or settings.")
     return Points({str(name): items for name, items in document.items()}, where=str(path))

@@ -21,6 +21,8 @@ QUICK = (Phase.explicit, Phase.generate)
 SWEPT: dict[str, tuple[str, list[Any]]] = {
     "vanilla": ("tokens_per_step", [1, 2, 3]),
     "fast_dllm_factor": ("factor", [0.0, 0.7, 1.5]),
+    "eb_sampler": ("gamma", [0.0, 0.5, 2.0]),
+    "prophet": ("gap_scale", [1e9, 1.0, 0.3]),
 }
 CACHE_FREE = ("vanilla", "fast_dllm_factor", "dparallel", "tad_speed")
 PROMPTS = [[1, 2, 3], [4, 5, 6, 7, 8], [9, 1, 9]]
