@@ -78,13 +78,14 @@ def _finite(text: str) -> float:
 AGAIN = "Move the run folder away and run again."
 
 
-def read_json(path: Path, way_out: str = AGAIN) -> dict[str, Any]:
+def read_json(path: Path, way_out: str = AGAIN, *, finite: bool = False) -> dict[str, Any]:
     """Read one JSON object. Raises StoreError naming the file when it is missing, unreadable or not an object.
 
-    way_out: the sentence that says what to do about a damaged one.
+    way_out: the sentence that says what to do about a damaged one. finite: NaN and infinities are damage, too.
     """
+    number = _finite if finite else None
     try:
-        value = json.loads(path.read_text(encoding="utf-8"), parse_float=_finite, parse_constant=_finite)
+        value = json.loads(path.read_text(encoding="utf-8"), parse_float=number, parse_constant=number)
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:

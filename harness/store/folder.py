@@ -46,7 +46,7 @@ class RunFolder:
     def run(self) -> dict[str, Any]:
         """run.json in the current schema. Raises StoreError naming the file."""
         path = self.path / "run.json"
-        return checked_run(migrate_run(read_json(path), path), path)
+        return checked_run(migrate_run(read_json(path, finite=True), path), path)
 
     def schema(self) -> Any:
         """The schema version that the files on disk have."""
