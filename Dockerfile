@@ -16,7 +16,7 @@ WORKDIR /harness
 COPY pyproject.toml constraints.txt README.md LICENSE Makefile ./
 COPY tools tools
 COPY harness/__init__.py harness/__init__.py
-RUN mkdir methods tasks reports results && make setup && rm -rf /root/.cache
+RUN mkdir methods tasks reports results && make setup && rm -rf ~/.cache
 
 COPY . .
 RUN touch .venv/.ready

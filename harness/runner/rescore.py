@@ -64,7 +64,7 @@ def rescore(folder: RunFolder, *, data_dir: str | None = None, unconfined: bool 
         )
     with ExitStack() as stack:
         stack.enter_context(folder.open(run))
-        before = list(folder.samples())
+        before = sorted(folder.samples(), key=lambda sample: sample["doc_id"])
         for sample in before:
             _check(folder, sample)
         if not before:
@@ -78,7 +78,6 @@ def rescore(folder: RunFolder, *, data_dir: str | None = None, unconfined: bool 
         recut = sum(old["text"] != new["text"] for old, new in zip(before, after, strict=True))
         if recut and now is not run:
             after = [{**sample, "tokens_compat": {}} for sample in after]
-        after.sort(key=lambda sample: sample["doc_id"])
         summary = summarise(now, beginning(after))  # before anything is written: a damaged run.json can fail here
         target.rewrite(after)
         target.sort()
@@ -86,7 +85,6 @@ def rescore(folder: RunFolder, *, data_dir: str | None = None, unconfined: bool 
         if finished:
             summary["lm_eval"] = _official(target, summary)
             target.finish(summary)
-    before.sort(key=lambda sample: sample["doc_id"])
     changed = sum(old != new for old, new in zip(before, after, strict=True))
     return Rescored(summary, target, changed, len(after), recut, finished)
 
